@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# Interface target that every target of ours links: includes from the top, warnings as errors, sanitizers.
+add_library(weir_options INTERFACE)
+target_include_directories(weir_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/userspace)
+target_compile_options(weir_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+  $<$<BOOL:${WEIR_SANITIZE}>:-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer>)
+target_link_options(weir_options INTERFACE
+  $<$<BOOL:${WEIR_SANITIZE}>:-fsanitize=address,undefined>)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// An instance in the kernel: its pins, maps, links. The only module that talks to libbpf.
+//
+//   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners
+//   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook
+#pragma once
+
+#include "base/result.h"
+#include "compile/image.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::kernel {
+
+/// Which instance, and where its pins are.
+struct Where {
+	std::string bpffs = "/sys/fs/bpf";
+	std::string instance = "default";
+	[[nodiscard]] std::string directory() const { return bpffs + "/weir/" + instance; }
+};
+
+/// One hook of one gate on one cgroup, as the kernel tells it.
+struct HookState {
+	std::string name;   ///< "connect4", "sendmsg6", "egress", ...
+	std::uint8_t gate = 0; ///< enum weir_gate; 0 for sock_create, which judges nothing
+	std::uint8_t scope = 0;
+	bool attached = false;
+	std::string problem; ///< "" when all is as published; else what is wrong and what it leaves open
+};
+
+/// Sums over all processors. index: weir_counter_index().
+using Counters = std::vector<weir_counter>;
+
+/// What is in force, read back from the kernel.
+struct State {
+	std::uint32_t generation = 0;
+	bool observe = false;
+	std::string digest;  ///< hex
+	BoundPolicy policy;  ///< out of the image in the kernel
+	std::vector<std::uint64_t> tallies; ///< by row: how often it decided, in this generation
+	Counters counters;
+	std::vector<HookState> hooks;
+	std::vector<std::string> problems; ///< empty: enforcing (or observing), each gate, this very image
+};
+
+struct Applied {
+	std::uint32_t generation = 0;
+	bool first = false;       ///< programs were loaded and attached, not only the policy swapped
+	std::string digest;
+	double publish_ms = 0;    ///< from a complete image in user space to the swap, the swap included
+};
+
+/// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before.
+Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
+
+/// Read everything back. Exit::absent when the instance is not loaded.
+Result<State> inspect(const Where &);
+
+/// Detach and unpin everything; says what was there. Exit::absent when there was nothing.
+Result<std::vector<std::string>> remove(const Where &);
+
+/// Names of the instances that are loaded.
+std::vector<std::string> instances(const std::string &bpffs);
+
+/// The policy's text and generation in force, without the checks of inspect(). Cheap.
+Result<Image> read_image(const Where &);
+Result<Counters> read_counters(const Where &);
+
+/// The ring buffer of an instance: one reader at a time (a lock sees to it).
+class Ring {
+public:
+	/// Exit::absent when the instance is not loaded; Exit::failure when another process reads it.
+	static Result<Ring> open(const Where &);
+	Ring(Ring &&) noexcept;
+	Ring &operator=(Ring &&) noexcept;
+	~Ring();
+
+	/// Waits up to timeout_ms, hands every event that is there to `handle`; gives their number.
+	/// EINTR is not an error: 0 events.
+	Result<int> poll(int timeout_ms, const std::function<void(const weir_event &)> &handle);
+	[[nodiscard]] int epoll_fd() const;
+
+private:
+	struct Impl;
+	explicit Ring(std::unique_ptr<Impl>);
+	std::unique_ptr<Impl> impl_;
+};
+
+} // namespace weir::kernel

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the design: row, matrix, site, policy.
+#pragma once
+
+#include "policy/address.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// Where something stands in a file, for messages; line 0 = not from a file.
+struct Place {
+	std::string file;
+	unsigned line = 0;
+	unsigned column = 0;
+};
+
+enum class Direction : std::uint8_t { out = 0, in = 1 };
+enum class Status : std::uint8_t { mandatory, optional };
+
+/// Protocol and ports of a row: "TCP/50051", "UDP/14000-14999", "ICMP/8", "ICMPv6/128", "IP/47".
+struct Service {
+	std::uint8_t protocol = 0; ///< IANA protocol number
+	/// Inclusive. Of ICMP and ICMPv6: the message type. Unused for protocols without ports.
+	std::uint16_t first = 0;
+	std::uint16_t last = 0;
+	[[nodiscard]] bool has_ports() const; ///< TCP, UDP, SCTP, DCCP, UDP-Lite; ICMP and ICMPv6 by type
+	[[nodiscard]] std::string text() const; ///< as on the page
+	auto operator<=>(const Service &) const = default;
+};
+
+/// One line of a matrix: the columns of the published page, plus an id.
+struct Row {
+	std::string id;
+	Direction dir = Direction::out;
+	std::string source;
+	std::string destination;
+	Service port;
+	std::string service;
+	std::string type; ///< backend, user, host
+	Status status = Status::mandatory;
+	std::string comment;
+	Place place;
+
+	/// The component whose traffic it is: source of an `out` row, destination of an `in` row.
+	[[nodiscard]] const std::string &component() const { return dir == Direction::out ? source : destination; }
+	[[nodiscard]] const std::string &peer() const { return dir == Direction::out ? destination : source; }
+};
+
+/// The rows of one scenario for one component's host.
+struct Matrix {
+	std::string scenario; ///< "node-native"
+	std::string title;
+	std::string component; ///< "node": whose host this is
+	std::vector<Row> rows;
+	Place place;
+};
+
+/// What the names mean here.
+struct Site {
+	std::string scenario;
+	std::map<std::string, std::vector<Prefix>> names;  ///< researcher -> its addresses
+	std::map<std::string, std::string> cgroups;        ///< component -> directory in cgroup2
+	std::vector<std::string> optional;                 ///< ids of the optional rows that are on
+	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
+	Place place;
+};
+
+constexpr std::uint8_t zone_loopback = 1; ///< as enum weir_zone
+constexpr std::uint8_t zone_network = 2;
+
+/// A row whose names have become addresses.
+struct BoundRow {
+	Row row;
+	std::uint8_t scope = 0;  ///< index into BoundPolicy::scopes
+	std::uint8_t zones = zone_network;
+	bool kernel_only = false; ///< only packets that the kernel itself makes (neighbour discovery)
+	std::vector<Prefix> peers; ///< sorted, none empty
+};
+
+/// One cgroup that is held to the policy.
+struct Scope {
+	std::string cgroup; ///< directory in cgroup2
+	std::vector<std::string> components; ///< that run there, sorted
+	bool open_loopback = true;
+};
+
+/// Complete, and free of names: what is compiled, hashed and published.
+struct BoundPolicy {
+	std::string scenario;
+	std::string title;
+	std::vector<Scope> scopes; ///< 1 to WEIR_SCOPES
+	std::vector<BoundRow> rows; ///< in the order in which they decide; the index is the row's number
+	/// Rows of the matrix that the site leaves off, for `show`.
+	std::vector<Row> off;
+};
+
+} // namespace weir

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// From files to a bound policy. Pure but for reading the named files.
+#pragma once
+
+#include "base/result.h"
+#include "policy/model.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::policy {
+
+/// Parse the text of a matrix file. `file` is only for messages. Every error names file, line, column, shows
+/// the line and says what to do; Exit::policy.
+Result<Matrix> parse_matrix(std::string_view text, const std::string &file);
+
+/// Parse the text of a site file. Host bits, unknown keys, anything that is not understood: an error.
+Result<Site> parse_site(std::string_view text, const std::string &file);
+
+/// "TCP/50051" and its like, as in a row. The error is a phrase, without a place.
+Result<Service> parse_service(std::string_view text);
+
+/// Give every name its addresses and every component its cgroup; add the rows that ship with weir (neighbour
+/// discovery, builtin.h). Errors: a mandatory row whose name is not bound, a bound name that no row uses, a
+/// component without a cgroup, an optional id that the matrix does not have.
+Result<BoundPolicy> bind(const Matrix &, const Site &);
+
+/// Read a site file and the matrix it names: `scenario`.toml beside the site file, else in `policies_dir`.
+Result<BoundPolicy> load(const std::string &site_file, const std::string &policies_dir);
+
+/// The policy as canonical JSON: same policy, same bytes. What the digest is taken of and the image carries.
+std::string canonical(const BoundPolicy &);
+/// The way back; for reading the kernel.
+Result<BoundPolicy> from_canonical(std::string_view json);
+
+} // namespace weir::policy
