@@ -26,6 +26,20 @@ struct Enrichment {
 void append_json(std::string &out, const weir_event &, const Enrichment &, std::string_view instance,
 		 std::string_view row_id, std::int64_t to_wall);
 
+/// What the counters of an instance say, for the second kind of record. Sums over scopes, gates and reasons.
+struct Totals {
+	std::uint64_t refused = 0;
+	std::uint64_t observed = 0;
+	std::uint64_t reported = 0; ///< refused + observed = reported + lost
+	std::uint64_t lost = 0;     ///< since the instance was loaded
+};
+
+/// One line, newline included: the kernel could not report `lost_since` events since the last such record (or,
+/// in the first of a run, since the instance was loaded). `discarded`: taken out of the ring buffer but not
+/// written, since this run began.
+void append_lost_json(std::string &out, const Totals &, std::uint64_t lost_since, std::uint64_t discarded,
+		      std::string_view instance, std::int64_t unix_ns);
+
 /// One line for people, from one line of that JSON. Error: not one of weir's records.
 Result<std::string> for_people(std::string_view json_line, bool color);
 

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events as Elastic Common Schema 8 (https://www.elastic.co/guide/en/ecs/8.17/). docs/events.md has every field.
+//
+// Nested objects, in a fixed order, and only fields that are known: "unknown" is said by absence, never by a
+// zero that could be taken for root, for port 0 or for the address 0.0.0.0.
+#include "audit/event.h"
+
+#include "audit/json.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+namespace weir::audit {
+namespace {
+
+constexpr std::uint8_t ip_icmp = 1, ip_tcp = 6, ip_udp = 17, ip_dccp = 33, ip_icmpv6 = 58, ip_sctp = 132,
+		       ip_udplite = 136;
+
+bool has_ports(std::uint8_t protocol)
+{
+	return protocol == ip_tcp || protocol == ip_udp || protocol == ip_dccp || protocol == ip_sctp ||
+	       protocol == ip_udplite;
+}
+
+/// :: or ::ffff:0.0.0.0.
+bool is_unknown(const std::uint8_t *address)
+{
+	static constexpr std::uint8_t none[16] = {};
+	static constexpr std::uint8_t none4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
+	return std::memcmp(address, none, 16) == 0 || std::memcmp(address, none4, 16) == 0;
+}
+
+bool is_v4(const std::uint8_t *address)
+{
+	static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	return std::memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
+void append_field(std::string &out, std::string_view before, std::uint64_t value)
+{
+	out.append(before);
+	append_number(out, value);
+}
+
+/// What every record ends its ECS part with. The host's name is read once: a daemon outlives no renaming that
+/// a journal should follow in the middle of a file.
+const std::string &observer()
+{
+	static const std::string text = [] {
+		char name[256] = {};
+		if (::gethostname(name, sizeof(name) - 1) != 0)
+			name[0] = '\0';
+		std::string quoted;
+		append_quoted(quoted, name);
+		std::string both = R"(,"observer":{"type":"firewall","product":"weir")";
+		if (name[0] != '\0')
+			both += ",\"hostname\":" + quoted + "},\"host\":{\"name\":" + quoted + "}";
+		else
+			both += "}";
+		return both;
+	}();
+	return text;
+}
+
+void append_endpoint(std::string &out, std::string_view name, const std::uint8_t *address, std::uint16_t port,
+		     bool show_port)
+{
+	const bool known = !is_unknown(address);
+	if (!known && !show_port)
+		return;
+	out.append(",\"").append(name).append("\":{");
+	if (known) {
+		out.append("\"ip\":\"");
+		append_address(out, address);
+		out.push_back('"');
+	}
+	if (show_port)
+		append_field(out, known ? ",\"port\":" : "\"port\":", port);
+	out.push_back('}');
+}
+
+void append_process(std::string &out, const weir_event &event, const Enrichment &more)
+{
+	const std::string_view comm(event.comm, ::strnlen(event.comm, sizeof(event.comm)));
+	// The kernel's own packets, and sockets without an owner, come with zeros: that is not root.
+	if (event.pid == 0 && event.uid == 0 && event.gid == 0 && comm.empty())
+		return;
+	if (event.pid != 0 || !comm.empty()) {
+		out.append(",\"process\":{");
+		bool first = true;
+		auto comma = [&] { out.append(std::exchange(first, false) ? "" : ","); };
+		if (event.pid != 0) {
+			comma();
+			append_field(out, "\"pid\":", event.pid);
+		}
+		if (!comm.empty()) {
+			comma();
+			out.append("\"name\":");
+			append_quoted(out, comm);
+		}
+		if (!more.executable.empty()) {
+			comma();
+			out.append("\"executable\":");
+			append_quoted(out, more.executable);
+		}
+		out.push_back('}');
+	}
+	append_field(out, ",\"user\":{\"id\":\"", event.uid); // keywords in ECS: text, not numbers
+	out.push_back('"');
+	if (!more.user.empty()) {
+		out.append(",\"name\":");
+		append_quoted(out, more.user);
+	}
+	append_field(out, "},\"group\":{\"id\":\"", event.gid);
+	out.append("\"}");
+}
+
+void append_tcp_flags(std::string &out, std::uint8_t flags)
+{
+	static constexpr const char *names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+	out.append(",\"tcp\":{\"flags\":\"");
+	bool first = true;
+	for (unsigned bit = 0; bit < 8; bit++) {
+		if ((flags >> bit & 1u) == 0)
+			continue;
+		out.append(std::exchange(first, false) ? "" : " ").append(names[bit]);
+	}
+	out.append("\"}");
+}
+
+/// The gates keep of an echo the request's type on the side that serves and the identifier on the side that
+/// asks, of any other message its type on both sides (bpf/packet.bpf.h). Both 0: the message was not read.
+void append_icmp(std::string &out, std::uint8_t protocol, std::uint16_t source, std::uint16_t destination)
+{
+	if (source == 0 && destination == 0)
+		return;
+	const std::uint16_t request = protocol == ip_icmp ? 8 : 128;
+	const std::uint16_t reply = protocol == ip_icmp ? 0 : 129;
+	const bool asks = destination == request;
+	const bool answers = source == request && !asks;
+	append_field(out, ",\"icmp\":{\"type\":", answers ? reply : destination);
+	// 0 at the socket gate: the kernel has not given one yet.
+	if (const std::uint16_t id = asks ? source : destination; (asks || answers) && id != 0)
+		append_field(out, ",\"id\":", id);
+	out.push_back('}');
+}
+
+void append_hex(std::string &out, const std::uint8_t *bytes, std::size_t size)
+{
+	static constexpr char digits[] = "0123456789abcdef";
+	for (std::size_t i = 0; i < size; i++) {
+		out.push_back(digits[bytes[i] >> 4]);
+		out.push_back(digits[bytes[i] & 15]);
+	}
+}
+
+void append_network(std::string &out, const weir_event &event)
+{
+	out.append(event.direction == WEIR_OUT ? ",\"network\":{\"direction\":\"egress\""
+					       : ",\"network\":{\"direction\":\"ingress\"");
+	// A packet too short for its own header has neither an address nor a protocol.
+	const bool known = !is_unknown(event.remote) || !is_unknown(event.local);
+	if (known)
+		out.append(is_v4(event.remote) ? ",\"type\":\"ipv4\"" : ",\"type\":\"ipv6\"");
+	if (known || event.protocol != 0) {
+		out.append(",\"transport\":\"").append(protocol_name(event.protocol));
+		append_field(out, "\",\"iana_number\":\"", event.protocol);
+		out.push_back('"');
+	}
+	if (event.length != 0)
+		append_field(out, ",\"bytes\":", event.length);
+	out.push_back('}');
+}
+
+void append_weir(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
+		 std::uint16_t source_port, std::uint16_t destination_port)
+{
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	out.append(",\"gate\":\"").append(gate_name(event.gate));
+	out.append("\",\"operation\":\"").append(operation_name(event.operation));
+	out.append("\",\"reason\":\"").append(reason_name(event.reason));
+	out.append(event.verdict == WEIR_REFUSE ? "\",\"verdict\":\"refused\"" : "\",\"verdict\":\"observed\"");
+	if (event.operation == WEIR_OP_UDP_CONNECT)
+		out.append(",\"data_sent\":false");
+	append_field(out, ",\"scope\":", event.scope);
+	append_field(out, ",\"generation\":", event.generation);
+	if (event.row == WEIR_NO_ROW)
+		out.append(",\"row\":null");
+	else
+		append_field(out, ",\"row\":", event.row);
+	if (event.generation != 0) {
+		out.append(",\"policy\":{\"digest\":\"");
+		append_hex(out, event.digest, sizeof(event.digest));
+		out.append("\"}");
+	}
+	if (event.cgroup != 0) {
+		append_field(out, ",\"cgroup\":{\"id\":", event.cgroup);
+		if (!more.cgroup.empty()) {
+			out.append(",\"path\":");
+			append_quoted(out, more.cgroup);
+		}
+		out.push_back('}');
+	}
+	if (event.cookie != 0) {
+		append_field(out, ",\"socket\":{\"cookie\":", event.cookie);
+		out.push_back('}');
+	}
+	if (event.ifindex != 0) {
+		append_field(out, ",\"interface\":{\"index\":", event.ifindex);
+		if (!more.interface.empty()) {
+			out.append(",\"name\":");
+			append_quoted(out, more.interface);
+		}
+		out.push_back('}');
+	}
+	if (event.protocol == ip_tcp && event.tcp_flags != 0)
+		append_tcp_flags(out, event.tcp_flags);
+	if (event.protocol == ip_icmp || event.protocol == ip_icmpv6)
+		append_icmp(out, event.protocol, source_port, destination_port);
+	out.push_back('}');
+}
+
+} // namespace
+
+void append_json(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
+		 std::string_view row_id, std::int64_t to_wall)
+{
+	const bool leaves = event.direction == WEIR_OUT;
+	const auto *source = leaves ? event.local : event.remote;
+	const auto *destination = leaves ? event.remote : event.local;
+	const std::uint16_t source_port = leaves ? event.local_port : event.remote_port;
+	const std::uint16_t destination_port = leaves ? event.remote_port : event.local_port;
+	// Both 0: the gate refused before it came to the ports.
+	const bool ports = has_ports(event.protocol) && (source_port != 0 || destination_port != 0);
+
+	out.append("{\"@timestamp\":\"");
+	append_time(out, static_cast<std::int64_t>(event.time) + to_wall);
+	out.append(R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["connection",)");
+	out.append(event.verdict == WEIR_REFUSE ? "\"denied\"" : "\"allowed\"");
+	out.append("],\"action\":\"").append(operation_name(event.operation));
+	// Of the observer's work: ECS's own example of a firewall that blocks has "success".
+	out.append("\",\"outcome\":\"success\",\"reason\":\"").append(reason_sentence(event.reason));
+	out.append(R"(","provider":"weir","dataset":"weir.violation"})");
+	append_network(out, event);
+	append_endpoint(out, "source", source, source_port, ports && (!leaves || source_port != 0));
+	append_endpoint(out, "destination", destination, destination_port, ports && (leaves || destination_port != 0));
+	append_process(out, event, more);
+	if (!row_id.empty()) {
+		out.append(",\"rule\":{\"id\":");
+		append_quoted(out, row_id);
+		out.push_back('}');
+	}
+	out.append(observer());
+	append_weir(out, event, more, instance, source_port, destination_port);
+	out.append("}\n");
+}
+
+void append_lost_json(std::string &out, const Totals &totals, std::uint64_t lost_since, std::uint64_t discarded,
+		      std::string_view instance, std::int64_t unix_ns)
+{
+	out.append("{\"@timestamp\":\"");
+	append_time(out, unix_ns);
+	out.append(R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["info"],)"
+		   R"("action":"events_lost","outcome":"failure","reason":"the kernel's ring buffer was full, or the )"
+		   R"(output could not be written","provider":"weir","dataset":"weir.loss"})");
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	append_field(out, ",\"events\":{\"refused\":", totals.refused);
+	append_field(out, ",\"observed\":", totals.observed);
+	append_field(out, ",\"reported\":", totals.reported);
+	append_field(out, ",\"lost\":", totals.lost);
+	append_field(out, ",\"lost_since\":", lost_since);
+	append_field(out, ",\"discarded\":", discarded);
+	out.append("}}}\n");
+}
+
+} // namespace weir::audit
