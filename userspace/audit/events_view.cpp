@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/events_view.h"
+
+#include "audit/event.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <ctime>
+
+namespace weir::audit {
+namespace {
+
+using Json = nlohmann::json;
+
+template <typename T>
+std::optional<T> field(const Json &record, const char *object, const char *key)
+{
+	const auto outer = record.find(object);
+	if (outer == record.end() || !outer->is_object())
+		return std::nullopt;
+	const auto inner = outer->find(key);
+	if (inner == outer->end())
+		return std::nullopt;
+	if constexpr (std::is_same_v<T, std::string>)
+		return inner->is_string() ? std::optional(inner->template get<std::string>()) : std::nullopt;
+	else
+		return inner->is_number_unsigned() ? std::optional(inner->template get<T>()) : std::nullopt;
+}
+
+bool admits(const Filter &filter, const Json &record)
+{
+	const auto is = [&](const std::string &wanted, const char *object, const char *key) {
+		return wanted.empty() || field<std::string>(record, object, key) == wanted;
+	};
+	if (!is(filter.reason, "weir", "reason") || !is(filter.gate, "weir", "gate") ||
+	    !is(filter.direction, "network", "direction") || !is(filter.process, "process", "name"))
+		return false;
+	if (filter.pid && field<std::uint64_t>(record, "process", "pid") != *filter.pid)
+		return false;
+	if (filter.to) {
+		const auto ip = field<std::string>(record, "destination", "ip");
+		const auto address = ip ? Address::parse(*ip) : std::nullopt;
+		if (!address || !filter.to->contains(*address))
+			return false;
+	}
+	return true;
+}
+
+} // namespace
+
+Result<std::int64_t> parse_since(std::string_view text, std::int64_t now)
+{
+	if (const auto time = parse_time(text))
+		return *time;
+	std::uint32_t amount = 0;
+	const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
+	const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+	const std::int64_t seconds = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
+	if (error != std::errc() || seconds == 0 || amount > 100u * 366)
+		return fail(Exit::usage, fmt::format("\"{}\" is not a time. Give an age (90s, 30m, 4h, 7d) or a moment "
+						     "with its zone (2026-11-24T12:00:00Z).", printable(text)));
+	return now - amount * seconds * 1'000'000'000;
+}
+
+EventsView::EventsView(Filter filter, Style style, Write show, Write warn)
+    : filter_(std::move(filter)), style_(style), show_(std::move(show)), warn_(std::move(warn))
+{
+}
+
+void EventsView::line(std::string_view text)
+{
+	number_++;
+	if (done() || text.empty())
+		return;
+	const auto record = Json::parse(text, nullptr, false);
+	const auto dataset = record.is_object() ? field<std::string>(record, "event", "dataset") : std::nullopt;
+	const auto stamp = record.is_object() ? record.find("@timestamp") : record.end();
+	const auto time = dataset && stamp != record.end() && stamp->is_string()
+				  ? parse_time(stamp->get_ref<const std::string &>()) : std::nullopt;
+	if (!time || (dataset != "weir.violation" && dataset != "weir.loss")) {
+		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
+		return;
+	}
+	if (filter_.since && *time < *filter_.since)
+		return;
+	if (dataset == "weir.violation" ? !admits(filter_, record) : style_.json && filter_.chooses())
+		return; // people see every loss: what they look for may be among what was lost
+	if (style_.json) {
+		show_(fmt::format("{}\n", text));
+	} else {
+		const auto shown = for_people(text, style_.color);
+		if (!shown) {
+			warn_(fmt::format("line {}: {}\n", number_, shown.error().message));
+			return;
+		}
+		show_day(*time);
+		show_(*shown + "\n");
+	}
+	shown_++;
+}
+
+void EventsView::torn(std::string_view text)
+{
+	if (!text.empty() && !done())
+		warn_(fmt::format("line {}: has no end: it is being written, or a write was cut off\n", number_ + 1));
+}
+
+/// The lines carry the time of day only: a new day is a line of its own, with the zone that the times are in.
+void EventsView::show_day(std::int64_t time)
+{
+	const auto seconds = static_cast<std::time_t>(time / 1'000'000'000);
+	std::tm local{};
+	::localtime_r(&seconds, &local);
+	char text[48];
+	const auto size = std::strftime(text, sizeof(text), "-- %Y-%m-%d (UTC%z)\n", &local);
+	if (std::string_view(text, size) == day_)
+		return;
+	day_.assign(text, size);
+	show_(day_);
+}
+
+} // namespace weir::audit
