@@ -57,6 +57,7 @@ struct Matrix {
 	std::string component; ///< "node": whose host this is
 	std::vector<Row> rows;
 	Place place;
+	std::string text{}; ///< of the file: bind() shows the line that is wrong; empty when there is no file
 };
 
 /// What the names mean here.
@@ -67,6 +68,7 @@ struct Site {
 	std::vector<std::string> optional;                 ///< ids of the optional rows that are on
 	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
 	Place place;
+	std::string text{}; ///< of the file, as Matrix::text
 };
 
 constexpr std::uint8_t zone_loopback = 1; ///< as enum weir_zone

@@ -18,7 +18,7 @@ Result<Matrix> parse_matrix(std::string_view text, const std::string &file);
 /// Parse the text of a site file. Host bits, unknown keys, anything that is not understood: an error.
 Result<Site> parse_site(std::string_view text, const std::string &file);
 
-/// "TCP/50051" and its like, as in a row. The error is a phrase, without a place.
+/// "TCP/50051" and its like, as in a row. The error is a phrase, without a place; what to do is its second line.
 Result<Service> parse_service(std::string_view text);
 
 /// Give every name its addresses and every component its cgroup; add the rows that ship with weir (neighbour

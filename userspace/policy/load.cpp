@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the site file to the bound policy.
+#include "policy/policy.h"
+#include "policy/text.h"
+#include "policy/toml_file.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace weir::policy {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> matrices_in(const std::string &directory)
+{
+	std::vector<std::string> names;
+	std::error_code error;
+	for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+		if (entry->path().extension() == ".toml") {
+			names.push_back(entry->path().stem().string());
+		}
+	}
+	std::ranges::sort(names);
+	return names;
+}
+
+// A file that is there but can't be read is taken, so that reading it says why, and is not passed over for the
+// other one.
+Result<std::string> matrix_file(const Site &site, const fs::path &site_file, const std::string &policies_dir)
+{
+	const std::string name = site.scenario + ".toml";
+	std::vector<std::string> tried;
+	for (const fs::path &directory : {site_file.parent_path(), fs::path(policies_dir)}) {
+		const fs::path candidate = directory / name;
+		std::error_code error;
+		if (fs::equivalent(candidate, site_file, error)) {
+			continue; // the site file has the scenario's name
+		}
+		if (fs::symlink_status(candidate, error).type() != fs::file_type::not_found) {
+			return candidate.string();
+		}
+		tried.push_back(candidate.string());
+	}
+	std::string hint = did_you_mean(site.scenario, matrices_in(policies_dir));
+	for (const std::string &path : tried) {
+		hint += (hint.empty() ? "looked for " : "; looked for ") + path;
+	}
+	return error_at(site.text, place_of_site_key(site, "", "scenario"),
+	                "there is no matrix " + in_quotes(site.scenario), hint);
+}
+
+} // namespace
+
+Result<BoundPolicy> load(const std::string &site_file, const std::string &policies_dir)
+{
+	const Result<std::string> site_text = read_file(site_file);
+	if (!site_text) {
+		return std::unexpected(site_text.error());
+	}
+	const Result<Site> site = parse_site(*site_text, site_file);
+	if (!site) {
+		return std::unexpected(site.error());
+	}
+	const Result<std::string> path = matrix_file(*site, site_file, policies_dir);
+	if (!path) {
+		return std::unexpected(path.error());
+	}
+	const Result<std::string> matrix_text = read_file(*path);
+	if (!matrix_text) {
+		return std::unexpected(matrix_text.error());
+	}
+	const Result<Matrix> matrix = parse_matrix(*matrix_text, *path);
+	if (!matrix) {
+		return std::unexpected(matrix.error());
+	}
+	return bind(*matrix, *site);
+}
+
+} // namespace weir::policy

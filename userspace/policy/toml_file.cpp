@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/toml_file.h"
+
+#include "policy/text.h"
+
+#include <algorithm>
+
+namespace weir::policy {
+namespace {
+
+std::string_view type_name(const toml::node &node)
+{
+	switch (node.type()) {
+	case toml::node_type::table: return "a table";
+	case toml::node_type::array: return "an array";
+	case toml::node_type::string: return "a string";
+	case toml::node_type::integer: return "an integer";
+	case toml::node_type::floating_point: return "a number with a point";
+	case toml::node_type::boolean: return "a boolean";
+	case toml::node_type::date: return "a date";
+	case toml::node_type::time: return "a time";
+	case toml::node_type::date_time: return "a date and time";
+	case toml::node_type::none: break;
+	}
+	return "nothing";
+}
+
+std::vector<std::string> strings(std::span<const std::string_view> views)
+{
+	return {views.begin(), views.end()};
+}
+
+std::string joined(const std::vector<std::string> &words)
+{
+	std::string out;
+	for (std::size_t index = 0; index < words.size(); index++) {
+		out += (index == 0 ? "" : index + 1 == words.size() ? " or " : ", ") + in_quotes(words[index]);
+	}
+	return out;
+}
+
+// toml++ says "cannot redefine existing string 'port' as integer": that is our reader's most likely mistake, so
+// it is said plainly.
+std::pair<std::string, std::string> plainly(std::string_view description)
+{
+	constexpr std::string_view redefine = "cannot redefine existing ";
+	const std::size_t at = description.find(redefine);
+	const std::size_t quote = description.find('\'', at == std::string_view::npos ? 0 : at);
+	if (at == std::string_view::npos || quote == std::string_view::npos) {
+		return {std::string(description), "the file has to be TOML 1.0: https://toml.io/en/v1.0.0"};
+	}
+	const std::string_view rest = description.substr(quote + 1);
+	return {in_quotes(rest.substr(0, rest.find('\''))) + " is given twice", "keep one of the two"};
+}
+
+} // namespace
+
+Result<TomlFile> TomlFile::parse(std::string_view text, const std::string &file, std::string_view what)
+{
+	const Result<std::string_view> checked = checked_text(text, file, what);
+	if (!checked) {
+		return std::unexpected(checked.error());
+	}
+	TomlFile result(*checked, file);
+	try {
+		result.root_ = toml::parse(*checked, file);
+	} catch (const toml::parse_error &problem) {
+		const auto [description, hint] = plainly(problem.description());
+		return result.error(problem.source(), description, hint);
+	}
+	if (const Result<> good = result.check_format(what); !good) {
+		return std::unexpected(good.error());
+	}
+	return result;
+}
+
+// Before anything else: a newer file may well have keys that this weir doesn't know.
+Result<> TomlFile::check_format(std::string_view what) const
+{
+	const auto node = need(root_, "format", what, "begin the file with: format = 1");
+	if (!node) {
+		return std::unexpected(node.error());
+	}
+	const toml::value<std::int64_t> *value = (*node)->as_integer();
+	if (value == nullptr) {
+		return wrong_type(**node, "format", "an integer");
+	}
+	if (value->get() > 1) {
+		return error(value->source(), "format " + std::to_string(value->get()) + " is newer than this weir",
+		             "this weir reads format 1");
+	}
+	if (value->get() < 1) {
+		return error(value->source(), "there is no format " + std::to_string(value->get()), "use: format = 1");
+	}
+	return {};
+}
+
+Place TomlFile::place(const toml::source_region &region) const
+{
+	// The root, and tables that only dotted keys made, have no place: they begin where the file does.
+	return {file_, std::max(region.begin.line, toml::source_index{1}), std::max(region.begin.column, toml::source_index{1})};
+}
+
+std::unexpected<Error> TomlFile::error(const toml::source_region &region, std::string_view what,
+                                       std::string_view hint) const
+{
+	return error_at(text_, place(region), what, hint);
+}
+
+Result<> TomlFile::only(const toml::table &table, std::span<const std::string_view> keys,
+                        std::string_view where) const
+{
+	for (const auto &[key, value] : table) {
+		if (std::ranges::find(keys, key.str()) != keys.end()) {
+			continue;
+		}
+		std::string hint = did_you_mean(key.str(), strings(keys));
+		if (hint.empty()) {
+			hint = std::string(where) + " has " + joined(strings(keys));
+		}
+		return error(key.source(), "unknown key " + in_quotes(key.str()), hint);
+	}
+	return {};
+}
+
+Result<const toml::node *> TomlFile::need(const toml::table &table, std::string_view key, std::string_view where,
+                                          std::string_view hint) const
+{
+	const toml::node *node = table.get(key);
+	if (node != nullptr) {
+		return node;
+	}
+	return error(table.source(), std::string(where) + " without " + in_quotes(key), hint);
+}
+
+Result<std::string> TomlFile::string(const toml::node &node, std::string_view key) const
+{
+	if (const toml::value<std::string> *value = node.as_string(); value != nullptr) {
+		return value->get();
+	}
+	return wrong_type(node, key, "a string");
+}
+
+Result<std::string> TomlFile::words(const toml::node &node, std::string_view key) const
+{
+	Result<std::string> value = string(node, key);
+	if (!value) {
+		return value;
+	}
+	if (const std::string complaint = text_complaint(*value, false); !complaint.empty()) {
+		return error(node.source(), in_quotes(key) + ' ' + complaint);
+	}
+	return value;
+}
+
+Result<std::string> TomlFile::id(const toml::node &node, std::string_view key) const
+{
+	Result<std::string> value = string(node, key);
+	if (!value) {
+		return value;
+	}
+	if (const std::string complaint = id_complaint(*value); !complaint.empty()) {
+		return error(node.source(), in_quotes(key) + ' ' + complaint);
+	}
+	return value;
+}
+
+std::unexpected<Error> TomlFile::wrong_type(const toml::node &node, std::string_view key,
+                                            std::string_view wanted) const
+{
+	return error(node.source(), in_quotes(key) + " is " + std::string(type_name(node)) + ", not " + std::string(wanted));
+}
+
+std::unexpected<Error> TomlFile::wrong_choice(const toml::node &node, std::string_view value, std::string_view key,
+                                              const std::vector<std::string> &choices) const
+{
+	return error(node.source(), in_quotes(value) + " is not a " + std::string(key), "use " + joined(choices));
+}
+
+namespace {
+
+/// The root of a text that was parsed before; an empty table when there is none.
+toml::table parsed_again(const std::string &text)
+{
+	try {
+		return toml::parse(std::string_view(text));
+	} catch (const toml::parse_error &) {
+		return {}; // a Matrix that was put together by hand
+	}
+}
+
+Place at_node(const Place &otherwise, const toml::node *node)
+{
+	if (node == nullptr || node->source().begin.line == 0) {
+		return otherwise;
+	}
+	return {otherwise.file, node->source().begin.line, node->source().begin.column};
+}
+
+} // namespace
+
+Place place_of_row_key(const Matrix &matrix, const Row &row, std::string_view key)
+{
+	const toml::table root = parsed_again(matrix.text);
+	if (const toml::array *rows = root.get_as<toml::array>("row"); rows != nullptr) {
+		for (const toml::node &node : *rows) {
+			const toml::table *table = node.as_table();
+			if (table != nullptr && node.source().begin.line == row.place.line &&
+			    node.source().begin.column == row.place.column) {
+				return at_node(row.place, table->get(key));
+			}
+		}
+	}
+	return row.place;
+}
+
+Place place_of_site_key(const Site &site, std::string_view table, std::string_view key)
+{
+	const toml::table root = parsed_again(site.text);
+	if (table.empty()) {
+		return at_node(site.place, root.get(key));
+	}
+	const toml::table *names = root.get_as<toml::table>(table);
+	if (names != nullptr) {
+		for (const auto &[name, value] : *names) {
+			if (name.str() == key) {
+				return {site.place.file, name.source().begin.line, name.source().begin.column};
+			}
+		}
+	}
+	return site.place;
+}
+
+Place place_of_optional(const Site &site, std::size_t index)
+{
+	const toml::table root = parsed_again(site.text);
+	const toml::array *list = root.get_as<toml::array>("optional");
+	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
+}
+
+} // namespace weir::policy
