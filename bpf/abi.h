@@ -85,9 +85,9 @@ struct weir_event {
 	__u64 time;       /* boot clock (CLOCK_BOOTTIME), nanoseconds */
 	__u64 cgroup;     /* cgroup id (inode number in cgroup2): the process's or the socket's */
 	__u64 cookie;     /* socket cookie, SO_COOKIE */
-	__u8 digest[WEIR_DIGEST_SIZE]; /* SHA-256 of the policy that judged */
+	__u8 digest[WEIR_DIGEST_SIZE]; /* SHA-256 of the policy that judged; zero if it was replaced since */
 	__u8 local[16];   /* all zero where it is not known yet (socket gate) */
-	__u8 remote[16];  /* as judged: IPv4 and NAT64 as v4-mapped */
+	__u8 remote[16];  /* as on the wire, or as given to the system call */
 	__u32 generation; /* of the image that judged; 0 when there was none */
 	__u32 row;        /* the row that decided, or WEIR_NO_ROW */
 	__u32 pid;        /* process (thread group) id in the initial pid namespace; 0 = the kernel, or unknown */
@@ -191,7 +191,7 @@ struct weir_address {
 struct weir_cell {
 	__u32 address_class;
 	__u32 port_class;
-	__u32 rows[WEIR_CELL_ROWS]; /* in the order of the policy; WEIR_NO_ROW ends it */
+	__u32 rows[WEIR_CELL_ROWS]; /* number of the row + 1, in the order of the policy; 0 ends it */
 };
 #define WEIR_CELL_SLOTS 2u
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a gate asks for a verdict. weir_ask() is a global function: the verifier checks it once, by itself, and not
+ * again on every path of every gate that leads to it. Its arguments and its answer are therefore plain numbers.
+ */
+#ifndef WEIR_ASK_BPF_H
+#define WEIR_ASK_BPF_H
+
+#include <linux/types.h>
+
+/* The answer: generation of the image that judged << 32 | reason << 8 | observe << 1 | allowed. */
+#define WEIR_ANSWER_ALLOWED 1ull
+#define WEIR_ANSWER_OBSERVE 2ull
+
+static __always_inline __u32 answer_generation(__u64 answer)
+{
+	return answer >> 32;
+}
+
+static __always_inline __u8 answer_reason(__u64 answer)
+{
+	return (__u8)(answer >> 8);
+}
+
+/* The circumstances, packed: port, protocol, direction, zone, from_kernel as in struct weir_question. */
+static __always_inline __u64 circumstances(__u32 direction, __u32 protocol, __u32 port, __u32 zone, __u32 from_kernel)
+{
+	return (__u64)port | (__u64)protocol << 16 | (__u64)direction << 24 | (__u64)zone << 32 |
+	       (__u64)from_kernel << 40;
+}
+
+/*
+ * Judges by the image in force. `remote_high` and `remote_low` are the two halves of the remote address as they lie
+ * in memory (network order); `what` is circumstances(). Tallies the row that admits.
+ */
+__u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what);
+
+#endif /* WEIR_ASK_BPF_H */

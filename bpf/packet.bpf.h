@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * From the bytes of an IP packet to what is judged. What is not understood is refused.
+ *
+ * Whoever includes this defines packet_load(ctx, offset, to, size): 0, or negative when the packet is shorter.
+ */
+#ifndef WEIR_PACKET_BPF_H
+#define WEIR_PACKET_BPF_H
+
+#include "bpf/verdict.bpf.h"
+
+/* IANA protocol numbers that have a form of their own here. */
+enum {
+	WEIR_IPPROTO_HOPOPTS = 0,
+	WEIR_IPPROTO_ICMP = 1,
+	WEIR_IPPROTO_TCP = 6,
+	WEIR_IPPROTO_UDP = 17,
+	WEIR_IPPROTO_DCCP = 33,
+	WEIR_IPPROTO_ROUTING = 43,
+	WEIR_IPPROTO_FRAGMENT = 44,
+	WEIR_IPPROTO_ICMPV6 = 58,
+	WEIR_IPPROTO_DSTOPTS = 60,
+	WEIR_IPPROTO_SCTP = 132,
+	WEIR_IPPROTO_UDPLITE = 136,
+	WEIR_IPPROTO_MPTCP = 262, /* Linux's socket(2) only; TCP on the wire */
+};
+
+#define WEIR_TCP_SYN 0x02
+#define WEIR_TCP_ACK 0x10
+
+#define WEIR_EXTENSIONS 6u /* IPv6 extension headers looked through; a longer chain is refused */
+#define WEIR_IP_OPTIONS 12u /* IPv4 options looked through, of at most 40 bytes (RFC 791 section 3.1) */
+
+struct weir_packet {
+	__u32 local[4];
+	__u32 remote[4];
+	/* Host order. Of ICMP echo: the side that serves has the request's type as its port, the side that asks
+	 * has the identifier. Of other ICMP: both are the type. Of protocols without ports: 0. */
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 protocol;
+	__u8 tcp_flags;
+	__u8 hop_limit;
+	__u8 opens; /* may open a flow: not an ICMP reply, not an ICMP error */
+	__u8 error; /* an ICMP error; the packet that it quotes starts at `payload` */
+	__u8 zero[3];
+	__u32 payload; /* offset of what follows the IP headers; of an ICMP error: of the quote */
+};
+
+struct weir_ip4 {
+	__u8 version_ihl;
+	__u8 tos;
+	__u8 total_length[2];
+	__u8 id[2];
+	__u8 fragment[2];
+	__u8 ttl;
+	__u8 protocol;
+	__u8 checksum[2];
+	__u32 source;
+	__u32 destination;
+};
+
+struct weir_ip6 {
+	__u8 version_class;
+	__u8 flow[3];
+	__u8 payload_length[2];
+	__u8 next_header;
+	__u8 hop_limit;
+	__u32 source[4];
+	__u32 destination[4];
+};
+
+static __always_inline void weir_set_v4(__u32 to[4], __u32 address)
+{
+	to[0] = 0;
+	to[1] = 0;
+	to[2] = WEIR_BE32(0xffff);
+	to[3] = address;
+}
+
+static __always_inline void weir_copy16(__u32 to[4], const __u32 from[4])
+{
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+	to[3] = from[3];
+}
+
+/*
+ * IPv4 options (RFC 791 section 3.1). A source route sends the packet elsewhere than its destination says, so it
+ * is refused, and so is what can't be read. `end` is the header's length in bytes.
+ */
+static __always_inline __u32 weir_check_options(void *ctx, __u32 end)
+{
+	__u32 offset = sizeof(struct weir_ip4);
+
+	for (__u32 i = 0; i < WEIR_IP_OPTIONS; i++) {
+		__u8 option[2]; /* type and length */
+
+		if (offset >= end)
+			return 0;
+		if (packet_load(ctx, offset, option, 1))
+			return WEIR_REASON_MALFORMED;
+		if (option[0] == 0) /* end of the list */
+			return 0;
+		if (option[0] == 1) { /* no operation */
+			offset++;
+			continue;
+		}
+		if (option[0] == 0x83 || option[0] == 0x89) /* loose, strict source route */
+			return WEIR_REASON_IP_OPTION;
+		if (packet_load(ctx, offset, option, 2))
+			return WEIR_REASON_MALFORMED;
+		if (option[1] < 2)
+			return WEIR_REASON_IP_OPTION;
+		offset += option[1];
+	}
+	return offset >= end ? 0 : WEIR_REASON_IP_OPTION;
+}
+
+static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	struct weir_ip4 ip;
+	__u32 size;
+
+	if (packet_load(ctx, 0, &ip, sizeof(ip)))
+		return WEIR_REASON_MALFORMED;
+	size = (ip.version_ihl & 15u) * 4;
+	if (size < sizeof(ip))
+		return WEIR_REASON_MALFORMED;
+	weir_set_v4(direction == WEIR_OUT ? packet->local : packet->remote, ip.source);
+	weir_set_v4(direction == WEIR_OUT ? packet->remote : packet->local, ip.destination);
+	packet->protocol = ip.protocol;
+	packet->hop_limit = ip.ttl;
+	packet->payload = size;
+	/* Only the first fragment shows its ports. Sockets' own packets come here whole: the kernel cuts them
+	 * after this hook and joins them before it, so a fragment is one that a raw socket made. */
+	if ((ip.fragment[0] & 0x1f) | ip.fragment[1])
+		return WEIR_REASON_FRAGMENT;
+	if (size > sizeof(ip))
+		return weir_check_options(ctx, size);
+	return 0;
+}
+
+static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	struct weir_ip6 ip;
+	__u32 offset = sizeof(ip);
+	__u8 next;
+
+	if (packet_load(ctx, 0, &ip, sizeof(ip)))
+		return WEIR_REASON_MALFORMED;
+	weir_copy16(direction == WEIR_OUT ? packet->local : packet->remote, ip.source);
+	weir_copy16(direction == WEIR_OUT ? packet->remote : packet->local, ip.destination);
+	packet->hop_limit = ip.hop_limit;
+	packet->protocol = ip.next_header;
+	if (weir_is_v4(packet->remote)) /* must not appear on the wire, RFC 4038 section 4.2 */
+		return WEIR_REASON_EMBEDDED;
+
+	next = ip.next_header;
+	for (__u32 i = 0; i <= WEIR_EXTENSIONS; i++) {
+		__u8 head[4]; /* next header, length; of a fragment: offset and flags */
+
+		packet->protocol = next;
+		packet->payload = offset;
+		if (next == WEIR_IPPROTO_ROUTING) /* the packet goes elsewhere than its destination says */
+			return WEIR_REASON_EXTENSION;
+		if (next != WEIR_IPPROTO_HOPOPTS && next != WEIR_IPPROTO_DSTOPTS && next != WEIR_IPPROTO_FRAGMENT)
+			return 0;
+		if (packet_load(ctx, offset, head, sizeof(head)))
+			return WEIR_REASON_MALFORMED;
+		if (next == WEIR_IPPROTO_FRAGMENT) {
+			if (head[2] | (head[3] & 0xf8))
+				return WEIR_REASON_FRAGMENT;
+			offset += 8;
+		} else {
+			offset += (head[1] + 1u) * 8;
+		}
+		next = head[0];
+	}
+	return WEIR_REASON_EXTENSION;
+}
+
+/* Ports, or what stands for them. */
+static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	__u32 offset = packet->payload;
+	__u8 b[16];
+	__u16 source = 0, destination = 0;
+
+	packet->opens = 1;
+	switch (packet->protocol) {
+	case WEIR_IPPROTO_TCP:
+		if (packet_load(ctx, offset, b, 14))
+			return WEIR_REASON_MALFORMED;
+		packet->tcp_flags = b[13];
+		source = (__u16)(b[0] << 8 | b[1]);
+		destination = (__u16)(b[2] << 8 | b[3]);
+		break;
+	case WEIR_IPPROTO_UDP:
+	case WEIR_IPPROTO_UDPLITE:
+	case WEIR_IPPROTO_SCTP:
+	case WEIR_IPPROTO_DCCP:
+		if (packet_load(ctx, offset, b, 4))
+			return WEIR_REASON_MALFORMED;
+		source = (__u16)(b[0] << 8 | b[1]);
+		destination = (__u16)(b[2] << 8 | b[3]);
+		break;
+	case WEIR_IPPROTO_ICMP:
+	case WEIR_IPPROTO_ICMPV6: {
+		__u8 request = packet->protocol == WEIR_IPPROTO_ICMP ? 8 : 128;
+		__u8 reply = packet->protocol == WEIR_IPPROTO_ICMP ? 0 : 129;
+		__u16 ident;
+
+		if (packet_load(ctx, offset, b, 8))
+			return WEIR_REASON_MALFORMED;
+		ident = (__u16)(b[4] << 8 | b[5]);
+		source = b[0];
+		destination = b[0];
+		if (b[0] == request) {
+			source = ident;
+		} else if (b[0] == reply) {
+			source = request;
+			destination = ident;
+			packet->opens = 0;
+		} else if (packet->protocol == WEIR_IPPROTO_ICMP
+				   ? b[0] == 3 || b[0] == 4 || b[0] == 5 || b[0] == 11 || b[0] == 12
+				   : b[0] < 128) { /* RFC 792; RFC 4443 section 2.1 */
+			packet->error = 1;
+			packet->payload = offset + 8;
+		}
+		break;
+	}
+	default:
+		break;
+	}
+	packet->local_port = direction == WEIR_OUT ? source : destination;
+	packet->remote_port = direction == WEIR_OUT ? destination : source;
+	return 0;
+}
+
+/* Fills `packet`, which is all zero; 0, or the reason to refuse (what could be read is filled in). */
+static __always_inline __u32 weir_parse(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	__u8 version;
+	__u32 reason;
+
+	if (packet_load(ctx, 0, &version, 1))
+		return WEIR_REASON_MALFORMED;
+	if (version >> 4 == 4)
+		reason = weir_parse4(ctx, direction, packet);
+	else if (version >> 4 == 6)
+		reason = weir_parse6(ctx, direction, packet);
+	else
+		reason = WEIR_REASON_MALFORMED;
+	if (reason)
+		return reason;
+	return weir_parse_ports(ctx, direction, packet);
+}
+
+/*
+ * The flow of the packet that an ICMP error quotes, as its sender, this host, knows it: fills remote, ports and
+ * protocol of `quoted`. The quote has at least 8 bytes behind its IP header (RFC 792). Extension headers in a
+ * quote are not looked through.
+ */
+static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet, struct weir_packet *quoted)
+{
+	__u32 offset = packet->payload;
+	__u8 b[8];
+
+	if (packet->protocol == WEIR_IPPROTO_ICMP) {
+		struct weir_ip4 ip;
+
+		if (packet_load(ctx, offset, &ip, sizeof(ip)))
+			return WEIR_REASON_MALFORMED;
+		weir_set_v4(quoted->remote, ip.destination);
+		quoted->protocol = ip.protocol;
+		offset += (ip.version_ihl & 15u) * 4;
+	} else {
+		struct weir_ip6 ip;
+
+		if (packet_load(ctx, offset, &ip, sizeof(ip)))
+			return WEIR_REASON_MALFORMED;
+		weir_copy16(quoted->remote, ip.destination);
+		quoted->protocol = ip.next_header;
+		offset += sizeof(ip);
+	}
+	if (packet_load(ctx, offset, b, sizeof(b)))
+		return WEIR_REASON_MALFORMED;
+	if (quoted->protocol == WEIR_IPPROTO_ICMP || quoted->protocol == WEIR_IPPROTO_ICMPV6) {
+		quoted->local_port = (__u16)(b[4] << 8 | b[5]);
+		quoted->remote_port = b[0];
+	} else {
+		quoted->local_port = (__u16)(b[0] << 8 | b[1]);
+		quoted->remote_port = (__u16)(b[2] << 8 | b[3]);
+	}
+	return 0;
+}
+
+#endif /* WEIR_PACKET_BPF_H */

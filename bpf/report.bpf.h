@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Each refusal is counted here, where it happens, and reported if the ring buffer has room. */
+#ifndef WEIR_REPORT_BPF_H
+#define WEIR_REPORT_BPF_H
+
+#include "bpf/maps.bpf.h"
+
+/* What a gate found out about the attempt that it refuses. */
+struct weir_attempt {
+	__u32 local[4];
+	__u32 remote[4];
+	__u64 cgroup;
+	__u64 cookie;
+	__u32 generation;
+	__u32 ifindex;
+	__u32 length;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 protocol;
+	__u8 gate;
+	__u8 operation;
+	__u8 direction;
+	__u8 reason;
+	__u8 tcp_flags;
+	__u8 observe; /* the image that judged only observes */
+	__u8 zero[5];
+};
+
+/* Counts and reports; gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where the policy only observes. */
+static __always_inline int weir_report(const struct weir_attempt *attempt, const struct weir_owner *owner)
+{
+	int verdict = attempt->observe ? WEIR_ALLOW : WEIR_REFUSE;
+	__u32 index = weir_counter_index(scope, attempt->gate, attempt->direction, attempt->reason);
+	struct weir_counter *counter = bpf_map_lookup_elem(&counters, &index);
+	const struct weir_trailer *trailer = 0;
+	const struct weir_header *header;
+	struct weir_event *event;
+	void *image;
+
+	if (!counter) /* can't be: the index is in range by construction */
+		return WEIR_REFUSE;
+	/* Atomic: a soft interrupt may run the ingress program in the middle of this one, on this processor. */
+	__sync_fetch_and_add(verdict == WEIR_ALLOW ? &counter->observed : &counter->refused, 1);
+
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		__sync_fetch_and_add(&counter->lost, 1);
+		return verdict;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time = bpf_ktime_get_boot_ns();
+	event->cgroup = attempt->cgroup;
+	event->cookie = attempt->cookie;
+	image = published_image();
+	header = image ? image_line(image, 0) : 0;
+	if (header && header->generation == attempt->generation)
+		trailer = image_line(image, 1);
+	if (trailer)
+		__builtin_memcpy(event->digest, trailer->digest, sizeof(event->digest));
+	__builtin_memcpy(event->local, attempt->local, sizeof(event->local));
+	__builtin_memcpy(event->remote, attempt->remote, sizeof(event->remote));
+	event->generation = attempt->generation;
+	event->row = WEIR_NO_ROW;
+	event->ifindex = attempt->ifindex;
+	event->length = attempt->length;
+	event->local_port = attempt->local_port;
+	event->remote_port = attempt->remote_port;
+	event->protocol = attempt->protocol;
+	event->gate = attempt->gate;
+	event->operation = attempt->operation;
+	event->direction = attempt->direction;
+	event->reason = attempt->reason;
+	event->verdict = (__u8)verdict;
+	event->scope = (__u8)scope;
+	event->tcp_flags = attempt->tcp_flags;
+	if (owner) {
+		event->pid = owner->pid;
+		event->uid = owner->uid;
+		event->gid = owner->gid;
+		__builtin_memcpy(event->comm, owner->comm, sizeof(event->comm));
+	}
+	bpf_ringbuf_submit(event, 0);
+	__sync_fetch_and_add(&counter->reported, 1);
+	return verdict;
+}
+
+/* The process that runs now. Not for soft interrupts. */
+static __always_inline void weir_current(struct weir_owner *owner)
+{
+	__u64 ids = bpf_get_current_uid_gid();
+
+	owner->pid = bpf_get_current_pid_tgid() >> 32;
+	owner->uid = (__u32)ids;
+	owner->gid = ids >> 32;
+	owner->zero = 0;
+	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
+}
+
+#endif /* WEIR_REPORT_BPF_H */

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The verdict function, as the gates call it. */
+#include "bpf/maps.bpf.h"
+#include "bpf/verdict.bpf.h"
+#include "bpf/ask.bpf.h"
+
+__attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what)
+{
+	struct weir_question question = {
+		.remote = { (__u32)remote_high, remote_high >> 32, (__u32)remote_low, remote_low >> 32 },
+		.scope = scope,
+		.direction = (what >> 24) & 1,
+		.protocol = (what >> 16) & 255,
+		.port = what & 0xffff,
+		.zone = (what >> 32) & 255,
+		.from_kernel = (what >> 40) & 1,
+	};
+	struct weir_answer answer = { .verdict = WEIR_REFUSE };
+	const struct weir_header *header = 0;
+	void *image = published_image();
+
+	if (image)
+		header = image_line(image, 0);
+	if (!header)
+		return WEIR_REASON_NO_POLICY << 8;
+	answer.reason = weir_judged_form(question.remote);
+	if (!answer.reason)
+		weir_decide(image, header, &question, &answer);
+	return (__u64)header->generation << 32 | (__u64)answer.reason << 8 |
+	       (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0) |
+	       (answer.verdict == WEIR_ALLOW ? WEIR_ANSWER_ALLOWED : 0);
+}
+
+char LICENSE[] __weak SEC("license") = "GPL";
