@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+#include "daemon/run.h"
+
+#include <memory>
+
+namespace weir::cli {
+
+void add_run(CLI::App &app, Context &context)
+{
+	auto *verb = app.add_subcommand("run", "Stream what is refused as JSON lines, until SIGTERM");
+	verb->fallthrough();
+	auto output = std::make_shared<std::string>("-");
+	verb->add_option("-o,--output", *output,
+			 "File to append to, such as /var/log/weir/default.jsonl; SIGHUP opens it anew. "
+			 "- is the standard output")
+		->type_name("FILE")
+		->capture_default_str();
+	verb->callback([&context, output] {
+		context.run = [&context, output] {
+			return daemon::run({.where = context.where, .output = *output});
+		};
+	});
+}
+
+} // namespace weir::cli

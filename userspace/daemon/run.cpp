@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/run.h"
+
+#include "audit/enrich.h"
+#include "audit/event.h"
+#include "daemon/row_names.h"
+#include "daemon/sink.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+namespace weir::daemon {
+namespace {
+
+constexpr std::int64_t ms = 1'000'000, second = 1000 * ms; ///< in nanoseconds
+constexpr std::int64_t tick_pause = second;        ///< between two looks at the counters
+constexpr std::int64_t retry_pause = 200 * ms;     ///< of an output that takes nothing
+constexpr std::int64_t complaint_pause = 10 * second;
+constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring and a slow output
+constexpr unsigned housekeeping_every = 256;       ///< events
+
+std::int64_t clock_ns(clockid_t clock)
+{
+	timespec now{};
+	::clock_gettime(clock, &now);
+	return now.tv_sec * second + now.tv_nsec;
+}
+
+/// The directory of the pins: another one by the same name is another instance.
+ino_t identity(const kernel::Where &where)
+{
+	struct stat status {};
+	return ::stat((where.directory() + "/maps").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+void say(const std::string &message)
+{
+	fmt::print(stderr, "weir: {}\n", message);
+}
+
+class Daemon {
+public:
+	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
+	    : where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
+	      rows_(options.where), identity_(identity(options.where))
+	{
+	}
+
+	Result<Exit> stream();
+
+private:
+	void on_event(const weir_event &);
+	void housekeeping();
+	void read_signals();
+	void tick();
+	void write_out();
+	void make_room();
+	void wait(std::int64_t longest_ns, bool for_events);
+	void drain();
+	bool take_over();
+	Result<Exit> close();
+
+	kernel::Where where_;
+	Sink sink_;
+	std::optional<kernel::Ring> ring_;
+	Fd signals_;
+	RowNames rows_;
+	audit::Enricher enricher_;
+	ino_t identity_;
+
+	bool stop_ = false;       ///< a signal said so, or there is no use in going on
+	bool replaced_ = false;   ///< the pins that the ring was opened by are gone
+	std::optional<std::int64_t> deadline_; ///< of closing, monotonic
+	std::optional<Error> broken_; ///< the output will never take another line
+	unsigned since_housekeeping_ = 0;
+	std::int64_t next_tick_ = 0;
+	std::int64_t next_complaint_ = 0;
+	std::int64_t to_wall_ = 0;
+	audit::Totals totals_;
+	std::uint64_t lost_written_ = 0; ///< of totals_.lost, what the records say
+	std::uint64_t discarded_ = 0;
+	std::uint64_t discarded_written_ = 0;
+};
+
+void Daemon::on_event(const weir_event &event)
+{
+	if (++since_housekeeping_ >= housekeeping_every)
+		housekeeping();
+	if (sink_.is_full())
+		make_room();
+	// Poll goes on as long as there is an event, which under a flood is for ever: past the deadline each is
+	// only counted, faster than the kernel makes them, and so the ring becomes empty.
+	if (broken_ || sink_.is_full() || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_)) {
+		discarded_++;
+		return;
+	}
+	audit::append_json(sink_.buffer(), event, enricher_.enrich(event), where_.instance,
+			   rows_.of(event.generation, event.row), to_wall_);
+	sink_.commit(1);
+	if (sink_.buffer().size() >= Sink::batch)
+		write_out();
+}
+
+/// A flood does not let poll() return, so what else there is to do is done among its events, too.
+void Daemon::housekeeping()
+{
+	since_housekeeping_ = 0;
+	read_signals();
+	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
+		tick();
+}
+
+void Daemon::read_signals()
+{
+	signalfd_siginfo info;
+	while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			if (auto done = sink_.reopen(); !done)
+				say(done.error().message + "; the old file stays in use");
+			continue;
+		}
+		stop_ = true;
+		if (!deadline_)
+			deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
+	}
+}
+
+/// Once a second: the offset of the clocks (the wall clock may be set), the counters, and whether the instance is
+/// still the one that the ring belongs to.
+void Daemon::tick()
+{
+	next_tick_ = clock_ns(CLOCK_MONOTONIC) + tick_pause;
+	to_wall_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	if (identity(where_) != identity_) {
+		replaced_ = true;
+		return; // the counters by that name are another instance's
+	}
+	if (const auto counters = kernel::read_counters(where_)) {
+		audit::Totals totals;
+		for (const auto &counter : *counters) {
+			totals.refused += counter.refused;
+			totals.observed += counter.observed;
+			totals.reported += counter.reported;
+			totals.lost += counter.lost;
+		}
+		totals_ = totals;
+	}
+	// Not at the output's own expense: a full buffer holds what was refused; the next tick says the sum.
+	if ((totals_.lost > lost_written_ || discarded_ > discarded_written_) && !sink_.is_full() && !broken_) {
+		audit::append_lost_json(sink_.buffer(), totals_, totals_.lost - lost_written_, discarded_, where_.instance,
+					clock_ns(CLOCK_REALTIME));
+		lost_written_ = totals_.lost;
+		discarded_written_ = discarded_;
+	}
+}
+
+void Daemon::write_out()
+{
+	if (broken_)
+		return;
+	const auto done = sink_.write_out();
+	if (!done) {
+		broken_ = done.error();
+		stop_ = true;
+		deadline_ = clock_ns(CLOCK_MONOTONIC);
+		return;
+	}
+	const auto now = clock_ns(CLOCK_MONOTONIC);
+	if (!*done && !sink_.problem().empty() && now >= next_complaint_) {
+		next_complaint_ = now + complaint_pause;
+		say(fmt::format("cannot write to {}: {}. Trying on; {} lines wait, then the ring buffer fills and the "
+				"kernel counts what is lost.", sink_.name(), sink_.problem(), sink_.unwritten_lines()));
+	}
+	if (*done && next_complaint_ != 0) {
+		next_complaint_ = 0;
+		say(fmt::format("{} takes lines again", sink_.name()));
+	}
+}
+
+/// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not
+/// fit into it is refused all the same, and counted by the kernel.
+void Daemon::make_room()
+{
+	for (write_out(); sink_.is_full() && !broken_; write_out()) {
+		if (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_)
+			return;
+		wait(retry_pause, false);
+		read_signals();
+	}
+}
+
+void Daemon::wait(std::int64_t longest_ns, bool for_events)
+{
+	pollfd watched[3] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}};
+	// An output with a problem is "writable" to poll(): only a slow one is waited for.
+	if (!sink_.is_empty() && sink_.problem().empty())
+		watched[1].fd = sink_.fd();
+	if (for_events)
+		watched[2].fd = ring_->epoll_fd();
+	::poll(watched, 3, static_cast<int>(std::max<std::int64_t>(longest_ns / ms, 0)));
+}
+
+void Daemon::drain()
+{
+	for (;;) {
+		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
+		if (!taken || *taken == 0 || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_))
+			return;
+	}
+}
+
+/// The instance went. If another came by the same name, goes on with that one.
+bool Daemon::take_over()
+{
+	drain();
+	write_out();
+	ring_.reset();
+	auto ring = kernel::Ring::open(where_);
+	if (!ring) {
+		say(fmt::format("instance {} was removed: nothing more to stream", where_.instance));
+		return false;
+	}
+	say(fmt::format("instance {} was loaded anew: going on with it", where_.instance));
+	ring_.emplace(std::move(*ring));
+	identity_ = identity(where_);
+	replaced_ = false;
+	rows_.forget();
+	totals_ = {};
+	lost_written_ = 0;
+	return true;
+}
+
+Result<Exit> Daemon::stream()
+{
+	tick();
+	while (!stop_) {
+		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
+		if (!taken)
+			return fail(taken.error().code, taken.error().message);
+		housekeeping();
+		write_out();
+		if (replaced_ && !stop_ && !take_over())
+			break;
+		if (*taken == 0 && !stop_) {
+			const auto pause = next_tick_ - clock_ns(CLOCK_MONOTONIC);
+			wait(sink_.is_empty() ? pause : std::min(pause, retry_pause), true);
+		}
+	}
+	return close();
+}
+
+Result<Exit> Daemon::close()
+{
+	if (!deadline_)
+		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
+	if (ring_ && !broken_)
+		drain();
+	if (ring_)
+		tick();
+	for (write_out(); !sink_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
+		wait(retry_pause, false);
+
+	const auto waiting = broken_ ? sink_.unwritten_lines() : sink_.is_empty() ? 0 : sink_.unwritten_lines();
+	say(fmt::format("{} events written to {}, {} lost by the kernel since the instance was loaded, {} not written",
+			sink_.events() - std::min(sink_.events(), waiting), sink_.name(), totals_.lost,
+			waiting + discarded_));
+	if (broken_)
+		return std::unexpected(*broken_);
+	if (auto synced = sink_.sync(); !synced)
+		return std::unexpected(std::move(synced).error());
+	if (waiting + discarded_ != 0)
+		return fail(fmt::format("{} events could not be written to {}{}{}", waiting + discarded_, sink_.name(),
+					sink_.problem().empty() ? "" : ": ", sink_.problem()));
+	return Exit::ok;
+}
+
+} // namespace
+
+Result<Exit> run(const RunOptions &options)
+{
+	auto sink = Sink::open(options.output);
+	if (!sink)
+		return std::unexpected(std::move(sink).error());
+	auto ring = kernel::Ring::open(options.where);
+	if (!ring)
+		return std::unexpected(std::move(ring).error());
+
+	sigset_t taken;
+	sigemptyset(&taken);
+	for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+		sigaddset(&taken, signal);
+	::sigprocmask(SIG_BLOCK, &taken, nullptr);
+	std::signal(SIGPIPE, SIG_IGN); // write() says EPIPE
+	Fd signals(::signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC));
+	if (!signals)
+		return fail(fmt::format("cannot take signals: {}", std::strerror(errno)));
+
+	say(fmt::format("streaming the events of instance {} to {}", options.where.instance, sink->name()));
+	return Daemon(options, std::move(*sink), std::move(*ring), std::move(signals)).stream();
+}
+
+} // namespace weir::daemon

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir run`: from the ring buffer to lines of JSON. Not in the path of any packet: killed, it costs the record of
+// what the ring cannot hold, which the kernel counts, and nothing of the policy.
+#pragma once
+
+#include "base/result.h"
+#include "kernel/instance.h"
+
+#include <string>
+
+namespace weir::daemon {
+
+struct RunOptions {
+	kernel::Where where;
+	std::string output = "-"; ///< file, or "-" for the standard output
+};
+
+/// Streams until SIGTERM or SIGINT, or until the instance is removed: then writes what the ring holds and says
+/// what was written and what was lost. SIGHUP opens the file anew. Exit::absent when the instance is not loaded.
+Result<Exit> run(const RunOptions &);
+
+} // namespace weir::daemon
