@@ -16,13 +16,13 @@ namespace weir::audit {
 
 /// Which records; what is not set admits all.
 struct Filter {
-	std::optional<std::int64_t> since; ///< UNIX time, ns; that very moment included
-	std::string reason;                ///< weir.reason
-	std::string gate;                  ///< weir.gate
-	std::string direction;             ///< "egress" or "ingress"
-	std::optional<std::uint32_t> pid;
-	std::string process;               ///< process.name
-	std::optional<Prefix> to;          ///< holds destination.ip
+	std::optional<std::int64_t> since{}; ///< UNIX time, ns; that very moment included
+	std::string reason{};                ///< weir.reason
+	std::string gate{};                  ///< weir.gate
+	std::string direction{};             ///< "egress" or "ingress"
+	std::optional<std::uint32_t> pid{};
+	std::string process{};               ///< process.name
+	std::optional<Prefix> to{};          ///< holds destination.ip
 
 	/// True when it chooses among violations, not only by time.
 	[[nodiscard]] bool chooses() const
