@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/application.h"
+
+#include "cli/cli.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iostream>
+
+namespace weir::cli {
+namespace {
+
+constexpr const char *footer = R"(Examples:
+  weir check site.toml                                 is this site file right?
+  weir show site.toml                                  the rows that would be in force, names resolved
+  weir explain site.toml out node tcp 192.0.2.10 50051 would it go out, and by which row?
+  weir apply site.toml                                 put it in force, in one step or not at all
+  weir status                                          what the kernel holds the host to, read back from it
+  weir VERB --help                                     more about one verb
+
+Exit status:
+  0 done          1 the machine could not do it    2 the command line is wrong
+  3 a policy file or page is wrong                 4 explain: refused
+  5 matrix verify: they differ                     6 status: not everything that the policy needs is in force
+  7 the instance is not loaded)";
+
+// It becomes a directory in bpffs, which has no room for much else.
+std::string instance_complaint(const std::string &name)
+{
+	const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+	const bool good = !name.empty() && name.size() <= 32 && alphanumeric(name.front()) &&
+	                  std::ranges::all_of(name, [&](char c) {
+		                  return alphanumeric(c) || c == '_' || c == '.' || c == '-';
+	                  });
+	return good ? "" : "up to 32 of a-z, 0-9, \"_\", \".\" and \"-\", the first one a letter or a digit";
+}
+
+std::string directory_complaint(const std::string &path)
+{
+	return path.starts_with('/') ? "" : "an absolute directory is wanted";
+}
+
+void add_options(CLI::App &app, Context &context)
+{
+	context.policies_dir = WEIR_POLICIES_DIR;
+	app.set_version_flag("--version", "weir " WEIR_VERSION, "Print the version");
+	app.add_option("--instance", context.where.instance, "Which policy of this host, when there are several")
+	    ->check(CLI::Validator(instance_complaint, "NAME"))
+	    ->capture_default_str();
+	app.add_option("--bpffs", context.where.bpffs, "Where the BPF file system is mounted")
+	    ->check(CLI::Validator(directory_complaint, "DIR"))
+	    ->capture_default_str();
+	app.add_option("--policies", context.policies_dir,
+	               "Where matrices are looked for that are not beside the site file")
+	    ->type_name("DIR")
+	    ->capture_default_str();
+	app.add_flag("--json", context.json, "Print facts as JSON");
+}
+
+void add_verbs(CLI::App &app, Context &context)
+{
+	add_check(app, context);
+	add_show(app, context);
+	add_explain(app, context);
+	add_apply(app, context);
+	add_status(app, context);
+	add_run(app, context);
+	add_events(app, context);
+	add_remove(app, context);
+	add_matrix(app, context);
+}
+
+int print_error(const Error &error)
+{
+	std::cerr << "weir: " << error.message << '\n';
+	return static_cast<int>(error.code);
+}
+
+// What was printed may still be in a buffer: a full disk shows only now.
+Result<> flush_output()
+{
+	errno = 0;
+	std::cout.flush();
+	const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
+	if (!failed) {
+		return {};
+	}
+	return fail(std::string("cannot write to the standard output") +
+	            (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
+}
+
+int dispatch(Context &context)
+{
+	const Result<Exit> result = context.run();
+	const Result<> flushed = flush_output();
+	if (!result) {
+		return print_error(result.error());
+	}
+	if (!flushed) {
+		return print_error(flushed.error());
+	}
+	return static_cast<int>(*result);
+}
+
+int usage_error(const CLI::App &app, const CLI::ParseError &problem)
+{
+	const auto verbs = app.get_subcommands();
+	const std::string verb = verbs.empty() ? "" : verbs.front()->get_name() + ' ';
+	return print_error({Exit::usage, std::string(problem.what()) + "\n  weir " + verb + "--help says more"});
+}
+
+int parse_and_dispatch(int argc, char **argv)
+{
+	CLI::App app("Holds this host to its written network matrix: what a row lists goes out, nothing else moves.", "weir");
+	app.fallthrough(); // the options of every verb stand before the verb or after it
+	app.require_subcommand(1);
+	app.footer(footer);
+	Context context;
+	add_options(app, context);
+	add_verbs(app, context);
+	try {
+		app.parse(argc, argv);
+	} catch (const CLI::Success &help) {
+		app.exit(help);
+		const Result<> flushed = flush_output();
+		return flushed ? static_cast<int>(Exit::ok) : print_error(flushed.error());
+	} catch (const CLI::ParseError &problem) {
+		return usage_error(app, problem);
+	}
+	return dispatch(context);
+}
+
+} // namespace
+
+int run(int argc, char **argv)
+{
+	// A reader that went away is an error of write() like any other: a verb that changes the host must not be
+	// killed in the middle because nobody reads what it says.
+	std::signal(SIGPIPE, SIG_IGN);
+	try {
+		return parse_and_dispatch(argc, argv);
+	} catch (const std::exception &problem) { // no memory, or a fault of ours; never with a stack trace
+		return print_error({Exit::failure, problem.what()});
+	}
+}
+
+} // namespace weir::cli

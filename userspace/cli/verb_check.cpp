@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir check`: everything that `apply` would find wrong without the kernel.
+#include "cli/cli.h"
+#include "compile/image.h"
+#include "policy/policy.h"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+Result<Exit> check(const std::string &site, const Context &context)
+{
+	const Result<BoundPolicy> policy = policy::load(site, context.policies_dir);
+	if (!policy) {
+		return std::unexpected(policy.error());
+	}
+	const Result<Image> image = compile(*policy);
+	if (!image) {
+		return std::unexpected(image.error());
+	}
+	const std::string digest = hex(image->trailer().digest);
+	if (context.json) {
+		const nlohmann::ordered_json facts = {
+		    {"ok", true},
+		    {"scenario", policy->scenario},
+		    {"rows", policy->rows.size()},
+		    {"off", policy->off.size()},
+		    {"cgroups", policy->scopes.size()},
+		    {"image_bytes", image->lines.size() * WEIR_LINE},
+		    {"digest", digest},
+		};
+		std::cout << facts.dump() << '\n';
+	} else {
+		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, digest " << digest << '\n';
+	}
+	return Exit::ok;
+}
+
+} // namespace
+
+void add_check(CLI::App &app, Context &context)
+{
+	auto *verb = app.add_subcommand("check", "Check a site file and its matrix; changes nothing, needs no rights");
+	auto site = std::make_shared<std::string>();
+	verb->add_option("site", *site, "Site file")->required()->type_name("FILE");
+	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"
+	             "The digest is that of the policy in all its detail: `weir status` shows the one in force.");
+	verb->callback([&context, site] { context.run = [&context, site] { return check(*site, context); }; });
+}
+
+} // namespace weir::cli
