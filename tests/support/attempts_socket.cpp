@@ -59,7 +59,6 @@ std::string Outcome::text() const
 
 namespace {
 
-/// EPERM of socket() itself is the sandbox's, not the policy's: the policy never refuses to make one.
 Fd make(int family, int type, int protocol)
 {
 	return Fd(::socket(family, type | SOCK_CLOEXEC, protocol));
@@ -189,6 +188,8 @@ Outcome tcp_source_route(const Target &target)
 
 Outcome udp_connect_on(const Fd &fd, const Target &target)
 {
+	if (!fd)
+		return outcome_of(-1);
 	const Endpoint to(target.address, target.port);
 	if (::connect(fd.get(), to.get(), to.size) != 0)
 		return outcome_of(-1);
