@@ -77,12 +77,14 @@ public:
 	/// "-" is the standard input. The file need not exist yet when it is followed.
 	explicit Follower(std::string path);
 
-	/// Takes what is there now. 0: nothing new. A file that was replaced is read to its end first, then the new
-	/// one; one that became shorter is read from its start. Error: the file can't be read.
+	/// Takes what is there now; of the standard input, waits for something. 0: nothing new, or no whole line. A
+	/// file that was replaced is read to its end first, then the new one; one that became shorter is read from
+	/// its start. Error: the file can't be read.
 	Result<std::size_t> take(EventsView &);
 	/// Hands over what stands behind the last newline.
 	void finish(EventsView &);
 	[[nodiscard]] bool is_open() const { return static_cast<bool>(file_); }
+	[[nodiscard]] bool at_end() const { return at_end_; } ///< the last take() came to the end of what is there
 
 private:
 	Result<std::size_t> read_on(EventsView &);
@@ -92,6 +94,7 @@ private:
 	Fd file_;
 	std::uint64_t offset_ = 0;
 	std::string rest_;     ///< of a line whose newline has not come
+	bool at_end_ = false;
 	bool skipping_ = false; ///< in a line past any sense
 };
 

@@ -20,6 +20,7 @@ Follower::Follower(std::string path) : path_(std::move(path)) {}
 
 Result<std::size_t> Follower::take(EventsView &view)
 {
+	at_end_ = true;
 	if (!file_) {
 		file_ = Fd(path_ == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
 					: ::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -53,7 +54,9 @@ Result<std::size_t> Follower::read_on(EventsView &view)
 {
 	std::vector<char> buffer(64u << 10);
 	std::size_t lines = 0;
-	while (!view.done()) {
+	// Of a pipe one read at a time: the next might wait, and what has come is to be shown first.
+	for (bool again = true; again && !view.done(); again = path_ != "-") {
+		at_end_ = false;
 		const auto size = ::read(file_.get(), buffer.data(), buffer.size());
 		if (size < 0 && errno == EINTR)
 			continue;
@@ -61,8 +64,10 @@ Result<std::size_t> Follower::read_on(EventsView &view)
 			break;
 		if (size < 0)
 			return fail(fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
-		if (size == 0)
+		if (size == 0) {
+			at_end_ = true;
 			break;
+		}
 		offset_ += static_cast<std::uint64_t>(size);
 		std::string_view text(buffer.data(), static_cast<std::size_t>(size));
 		for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {

@@ -2,8 +2,10 @@
 #include "cli/application.h"
 
 #include "cli/cli.h"
+#include "policy/text.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -48,10 +50,12 @@ void add_options(CLI::App &app, Context &context)
 	context.policies_dir = WEIR_POLICIES_DIR;
 	app.set_version_flag("--version", "weir " WEIR_VERSION, "Print the version");
 	app.add_option("--instance", context.where.instance, "Which policy of this host, when there are several")
-	    ->check(CLI::Validator(instance_complaint, "NAME"))
+	    ->check(CLI::Validator(instance_complaint, ""))
+	    ->type_name("NAME")
 	    ->capture_default_str();
 	app.add_option("--bpffs", context.where.bpffs, "Where the BPF file system is mounted")
-	    ->check(CLI::Validator(directory_complaint, "DIR"))
+	    ->check(CLI::Validator(directory_complaint, ""))
+	    ->type_name("DIR")
 	    ->capture_default_str();
 	app.add_option("--policies", context.policies_dir,
 	               "Where matrices are looked for that are not beside the site file")
@@ -75,7 +79,9 @@ void add_verbs(CLI::App &app, Context &context)
 
 int print_error(const Error &error)
 {
-	std::cerr << "weir: " << error.message << '\n';
+	if (!error.message.empty()) {
+		std::cerr << "weir: " << error.message << '\n';
+	}
 	return static_cast<int>(error.code);
 }
 
@@ -87,6 +93,9 @@ Result<> flush_output()
 	const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
 	if (!failed) {
 		return {};
+	}
+	if (errno == EPIPE) {
+		return fail(""); // `weir show | head` is nothing to complain of
 	}
 	return fail(std::string("cannot write to the standard output") +
 	            (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
@@ -108,6 +117,15 @@ int dispatch(Context &context)
 int usage_error(const CLI::App &app, const CLI::ParseError &problem)
 {
 	const auto verbs = app.get_subcommands();
+	if (const std::vector<std::string> words = app.remaining(); verbs.empty() && !words.empty()) {
+		std::vector<std::string> known;
+		for (const CLI::App *each : app.get_subcommands([](const CLI::App *) { return true; })) {
+			known.push_back(each->get_name());
+		}
+		const std::string near = policy::did_you_mean(words.front(), known);
+		return print_error({Exit::usage, "there is no verb or option " + policy::in_quotes(words.front()) + "\n  " +
+		                                     (near.empty() ? "weir --help names them all" : near)});
+	}
 	const std::string verb = verbs.empty() ? "" : verbs.front()->get_name() + ' ';
 	return print_error({Exit::usage, std::string(problem.what()) + "\n  weir " + verb + "--help says more"});
 }

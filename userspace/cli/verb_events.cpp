@@ -77,12 +77,15 @@ Result<Exit> show_events(const Options &options, const Context &context)
 			return fail("cannot write to the standard output");
 		if (view.done())
 			return Exit::ok;
+		if (file == "-") {
+			if (follower.at_end())
+				break;
+			continue;
+		}
 		if (!options.follow)
 			break;
 		if (first && !follower.is_open())
 			fmt::print(stderr, "weir: {} is not there yet: waiting for it\n", file);
-		if (file == "-" && *lines == 0)
-			break;
 		if (*lines == 0)
 			std::this_thread::sleep_for(std::chrono::milliseconds(200));
 	}

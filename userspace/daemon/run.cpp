@@ -37,11 +37,11 @@ std::int64_t clock_ns(clockid_t clock)
 	return now.tv_sec * second + now.tv_nsec;
 }
 
-/// The directory of the pins: another one by the same name is another instance.
+/// The directory of the pins: another one by the same name is another instance. 0: there is none.
 ino_t identity(const kernel::Where &where)
 {
 	struct stat status {};
-	return ::stat((where.directory() + "/maps").c_str(), &status) == 0 ? status.st_ino : 0;
+	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
 void say(const std::string &message)
@@ -83,6 +83,7 @@ private:
 	bool replaced_ = false;   ///< the pins that the ring was opened by are gone
 	std::optional<std::int64_t> deadline_; ///< of closing, monotonic
 	std::optional<Error> broken_; ///< the output will never take another line
+	std::optional<Error> ring_error_;
 	unsigned since_housekeeping_ = 0;
 	std::int64_t next_tick_ = 0;
 	std::int64_t next_complaint_ = 0;
@@ -146,7 +147,10 @@ void Daemon::tick()
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
-	if (const auto counters = kernel::read_counters(where_)) {
+	const auto counters = kernel::read_counters(where_);
+	if (!counters && counters.error().code == Exit::absent) {
+		replaced_ = true;
+	} else if (counters) {
 		audit::Totals totals;
 		for (const auto &counter : *counters) {
 			totals.refused += counter.refused;
@@ -228,7 +232,10 @@ bool Daemon::take_over()
 	ring_.reset();
 	auto ring = kernel::Ring::open(where_);
 	if (!ring) {
-		say(fmt::format("instance {} was removed: nothing more to stream", where_.instance));
+		if (ring.error().code == Exit::absent)
+			say(fmt::format("instance {} was removed: nothing more to stream", where_.instance));
+		else
+			ring_error_ = std::move(ring).error();
 		return false;
 	}
 	say(fmt::format("instance {} was loaded anew: going on with it", where_.instance));
@@ -246,8 +253,10 @@ Result<Exit> Daemon::stream()
 	tick();
 	while (!stop_) {
 		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
-		if (!taken)
-			return fail(taken.error().code, taken.error().message);
+		if (!taken) { // what was read before is written all the same
+			ring_error_ = taken.error();
+			break;
+		}
 		housekeeping();
 		write_out();
 		if (replaced_ && !stop_ && !take_over())
@@ -264,7 +273,7 @@ Result<Exit> Daemon::close()
 {
 	if (!deadline_)
 		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
-	if (ring_ && !broken_)
+	if (ring_ && !broken_ && !ring_error_)
 		drain();
 	if (ring_)
 		tick();
@@ -275,8 +284,8 @@ Result<Exit> Daemon::close()
 	say(fmt::format("{} events written to {}, {} lost by the kernel since the instance was loaded, {} not written",
 			sink_.events() - std::min(sink_.events(), waiting), sink_.name(), totals_.lost,
 			waiting + discarded_));
-	if (broken_)
-		return std::unexpected(*broken_);
+	if (broken_ || ring_error_)
+		return std::unexpected(broken_ ? *broken_ : *ring_error_);
 	if (auto synced = sink_.sync(); !synced)
 		return std::unexpected(std::move(synced).error());
 	if (waiting + discarded_ != 0)
@@ -289,12 +298,12 @@ Result<Exit> Daemon::close()
 
 Result<Exit> run(const RunOptions &options)
 {
-	auto sink = Sink::open(options.output);
-	if (!sink)
-		return std::unexpected(std::move(sink).error());
 	auto ring = kernel::Ring::open(options.where);
 	if (!ring)
 		return std::unexpected(std::move(ring).error());
+	auto sink = Sink::open(options.output);
+	if (!sink)
+		return std::unexpected(std::move(sink).error());
 
 	sigset_t taken;
 	sigemptyset(&taken);

@@ -154,7 +154,8 @@ Result<Service> parse_service(std::string_view text)
 		return wrong(in_quotes(text) + " is more than one range", "write one row for each");
 	}
 	const std::size_t dash = rest.find('-');
-	const Result<std::uint16_t> first = parse_bound(*protocol, rest.substr(0, dash));
+	const bool half = dash == 0 || dash == rest.size() - 1; // shown whole: "" would say little
+	const Result<std::uint16_t> first = parse_bound(*protocol, half ? rest : rest.substr(0, dash));
 	if (!first) {
 		return std::unexpected(first.error());
 	}

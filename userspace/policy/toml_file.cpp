@@ -30,11 +30,11 @@ std::vector<std::string> strings(std::span<const std::string_view> views)
 	return {views.begin(), views.end()};
 }
 
-std::string joined(const std::vector<std::string> &words)
+std::string joined(const std::vector<std::string> &words, const char *last)
 {
 	std::string out;
 	for (std::size_t index = 0; index < words.size(); index++) {
-		out += (index == 0 ? "" : index + 1 == words.size() ? " or " : ", ") + in_quotes(words[index]);
+		out += (index == 0 ? "" : index + 1 == words.size() ? last : ", ") + in_quotes(words[index]);
 	}
 	return out;
 }
@@ -46,8 +46,15 @@ std::pair<std::string, std::string> plainly(std::string_view description)
 	constexpr std::string_view redefine = "cannot redefine existing ";
 	const std::size_t at = description.find(redefine);
 	const std::size_t quote = description.find('\'', at == std::string_view::npos ? 0 : at);
+	if (description.contains("unescaped control characters")) {
+		return {"the string does not end on its line", "close it with a quote"}; // the text has no other ones
+	}
 	if (at == std::string_view::npos || quote == std::string_view::npos) {
-		return {std::string(description), "the file has to be TOML 1.0: https://toml.io/en/v1.0.0"};
+		constexpr std::string_view opening = "Error while parsing ";
+		if (description.starts_with(opening)) {
+			description.remove_prefix(opening.size());
+		}
+		return {"this is not TOML: " + std::string(description), "the language is told at https://toml.io/en/v1.0.0"};
 	}
 	const std::string_view rest = description.substr(quote + 1);
 	return {in_quotes(rest.substr(0, rest.find('\''))) + " is given twice", "keep one of the two"};
@@ -116,7 +123,7 @@ Result<> TomlFile::only(const toml::table &table, std::span<const std::string_vi
 		}
 		std::string hint = did_you_mean(key.str(), strings(keys));
 		if (hint.empty()) {
-			hint = std::string(where) + " has " + joined(strings(keys));
+			hint = std::string(where) + " has " + joined(strings(keys), " and ");
 		}
 		return error(key.source(), "unknown key " + in_quotes(key.str()), hint);
 	}
@@ -174,7 +181,7 @@ std::unexpected<Error> TomlFile::wrong_type(const toml::node &node, std::string_
 std::unexpected<Error> TomlFile::wrong_choice(const toml::node &node, std::string_view value, std::string_view key,
                                               const std::vector<std::string> &choices) const
 {
-	return error(node.source(), in_quotes(value) + " is not a " + std::string(key), "use " + joined(choices));
+	return error(node.source(), in_quotes(value) + " is not a " + std::string(key), "use " + joined(choices, " or "));
 }
 
 namespace {

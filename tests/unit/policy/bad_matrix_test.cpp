@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong in a matrix file, and what is said of it, to the letter.
+#include "bad_file.h"
+#include "policy/policy.h"
+
+namespace weir::policy {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+constexpr std::string_view good = R"(format = 1
+scenario = "node-native"
+title = "T"
+component = "node"
+
+[[row]]
+id = "a"
+dir = "out"
+source = "node"
+destination = "researcher"
+port = "TCP/50051"
+service = "gRPC"
+type = "backend"
+status = "mandatory"
+)";
+
+constexpr BadFile bad_files[] = {
+	{"no_format", R"(format = 1
+)", "",
+	 R"(m.toml:1:1: error: a matrix file without "format"
+    1 | scenario = "node-native"
+      | ^
+  begin the file with: format = 1)"},
+	{"newer_format", "format = 1", R"(format = 2
+future = true)",
+	 R"(m.toml:1:10: error: format 2 is newer than this weir
+    1 | format = 2
+      |          ^
+  this weir reads format 1)"},
+	{"format_zero", "format = 1", "format = 0",
+	 R"(m.toml:1:10: error: there is no format 0
+    1 | format = 0
+      |          ^
+  use: format = 1)"},
+	{"format_text", "format = 1", R"(format = "1")",
+	 R"(m.toml:1:10: error: "format" is a string, not an integer
+    1 | format = "1"
+      |          ^)"},
+	{"unknown_key_near", "title =", "titel =",
+	 R"(m.toml:3:1: error: unknown key "titel"
+    3 | titel = "T"
+      | ^
+  did you mean "title"?)"},
+	{"unknown_key_far", R"(title = "T")", R"(title = "T"
+owner = "me")",
+	 R"(m.toml:4:1: error: unknown key "owner"
+    4 | owner = "me"
+      | ^
+  a matrix file has "format", "scenario", "title", "component" and "row")"},
+	{"missing_title", R"(title = "T"
+)", "",
+	 R"(m.toml:1:1: error: a matrix file without "title"
+    1 | format = 1
+      | ^
+  such as: title = "Running without VPN/containers")"},
+	{"empty_title", R"("T")", R"("")",
+	 R"(m.toml:3:9: error: "title" is empty
+    3 | title = ""
+      |         ^)"},
+	{"scenario_is_a_path", R"("node-native")", R"("../etc/passwd")",
+	 R"(m.toml:2:12: error: "scenario" is not letters, digits, ".", "_" and "-" after a letter or a digit
+    2 | scenario = "../etc/passwd"
+      |            ^)"},
+	{"component_a_number", R"(component = "node")", "component = 7",
+	 R"(m.toml:4:13: error: "component" is an integer, not a string
+    4 | component = 7
+      |             ^)"},
+	{"row_unknown_key", "service = ", "servise = ",
+	 R"(m.toml:12:1: error: unknown key "servise"
+   12 | servise = "gRPC"
+      | ^
+  did you mean "service"?)"},
+	{"row_unknown_key_far", R"(id = "a")", R"(id = "a"
+user = "root")",
+	 R"(m.toml:8:1: error: unknown key "user"
+    8 | user = "root"
+      | ^
+  a row has "id", "dir", "source", "destination", "port", "service", "type", "status" and "comment")"},
+	{"row_missing_port", R"(port = "TCP/50051"
+)", "",
+	 R"(m.toml:6:1: error: a row without "port"
+    6 | [[row]]
+      | ^
+  a row has id, dir, source, destination, port, service, type, status and, if there is one, comment)"},
+	{"row_missing_dir", R"(dir = "out"
+)", "",
+	 R"(m.toml:6:1: error: a row without "dir"
+    6 | [[row]]
+      | ^
+  a row has id, dir, source, destination, port, service, type, status and, if there is one, comment)"},
+	{"row_missing_id", R"(id = "a"
+)", "",
+	 R"(m.toml:6:1: error: a row without "id"
+    6 | [[row]]
+      | ^
+  a row has id, dir, source, destination, port, service, type, status and, if there is one, comment)"},
+	{"duplicate_key", R"(dir = "out")", R"(dir = "out"
+dir = "in")",
+	 R"(m.toml:9:7: error: "dir" is given twice
+    9 | dir = "in"
+      |       ^
+  keep one of the two)"},
+	{"duplicate_header_key", R"(title = "T")", R"(title = "T"
+title = "U")",
+	 R"(m.toml:4:9: error: "title" is given twice
+    4 | title = "U"
+      |         ^
+  keep one of the two)"},
+	{"wrong_type_port", R"(port = "TCP/50051")", "port = 50051",
+	 R"(m.toml:11:8: error: "port" is an integer, not a string
+   11 | port = 50051
+      |        ^)"},
+	{"wrong_type_dir", R"(dir = "out")", R"(dir = ["out"])",
+	 R"(m.toml:8:7: error: "dir" is an array, not a string
+    8 | dir = ["out"]
+      |       ^)"},
+	{"wrong_type_comment", R"(id = "a")", R"(id = "a"
+comment = true)",
+	 R"(m.toml:8:11: error: "comment" is a boolean, not a string
+    8 | comment = true
+      |           ^)"},
+	{"dir_unknown", R"("out")", R"("outbound")",
+	 R"(m.toml:8:7: error: "outbound" is not a direction
+    8 | dir = "outbound"
+      |       ^
+  use "out" or "in")"},
+	{"status_unknown", R"("mandatory")", R"("required")",
+	 R"(m.toml:14:10: error: "required" is not a status
+   14 | status = "required"
+      |          ^
+  use "mandatory" or "optional")"},
+	{"type_unknown", R"("backend")", R"("front")",
+	 R"(m.toml:13:8: error: "front" is not a type
+   13 | type = "front"
+      |        ^
+  use "backend", "user" or "host")"},
+	{"id_spaces", R"(id = "a")", R"(id = "my row")",
+	 R"(m.toml:7:6: error: "id" is not letters, digits, ".", "_" and "-" after a letter or a digit
+    7 | id = "my row"
+      |      ^)"},
+	{"id_like_a_builtin_scope", R"(id = "a")", R"(id = "a@1")",
+	 R"(m.toml:7:6: error: "id" is not letters, digits, ".", "_" and "-" after a letter or a digit
+    7 | id = "a@1"
+      |      ^)"},
+	{"empty_source", R"(source = "node")", R"(source = "")",
+	 R"(m.toml:9:10: error: "source" is empty
+    9 | source = ""
+      |          ^)"},
+	{"spaces_around", R"(source = "node")", R"(source = "node ")",
+	 R"(m.toml:9:10: error: "source" begins or ends with a space
+    9 | source = "node "
+      |          ^)"},
+	{"escape_sequence_in_comment", R"(id = "a")", R"(id = "a"
+comment = "\u001b[2J")",
+	 R"(m.toml:8:11: error: "comment" holds a character that cannot be seen
+    8 | comment = "\u001b[2J"
+      |           ^)"},
+	{"direction_mark", R"("researcher")", "\"\342\200\256researcher\"",
+	 R"(m.toml:10:16: error: the character "\u{202e}" cannot be seen
+   10 | destination = "?researcher"
+      |                ^
+  take it out: what is approved has to be what is read)"},
+	{"row_of_localhost", R"(source = "node"
+destination = "researcher")", R"(source = "localhost"
+destination = "node")",
+	 R"(m.toml:9:10: error: the source of an "out" row is a component of this host, which "localhost" is not
+    9 | source = "localhost"
+      |          ^
+  name the component, or is dir = "in" meant?)"},
+	{"row_of_internet_in", R"(dir = "out"
+source = "node"
+destination = "researcher")", R"(dir = "in"
+source = "node"
+destination = "Internet")",
+	 R"(m.toml:10:15: error: the destination of an "in" row is a component of this host, which "Internet" is not
+   10 | destination = "Internet"
+      |               ^
+  name the component, or is dir = "out" meant?)"},
+	{"row_to_itself", R"("researcher")", R"("node")",
+	 R"(m.toml:9:10: error: source and destination are both "node"
+    9 | source = "node"
+      |          ^
+  name the peer, or "localhost" for the host itself)"},
+	{"unterminated_string", R"(title = "T")", R"(title = "T)",
+	 R"(m.toml:3:11: error: the string does not end on its line
+    3 | title = "T
+      |           ^
+  close it with a quote)"},
+	{"no_value", R"(title = "T")", "title =",
+	 R"(m.toml:3:8: error: this is not TOML: key-value pair: expected value, saw '\n'
+    3 | title =
+      |        ^
+  the language is told at https://toml.io/en/v1.0.0)"},
+	{"bare_word", R"(title = "T")", "title = T",
+	 R"(m.toml:3:9: error: this is not TOML: boolean: expected 'true', saw 'T'
+    3 | title = T
+      |         ^
+  the language is told at https://toml.io/en/v1.0.0)"},
+	{"nul", R"("T")", "\"T\000\""sv,
+	 R"(m.toml:3:11: error: the character "\x00" cannot be seen
+    3 | title = "T?"
+      |           ^
+  take it out: what is approved has to be what is read)"},
+	{"nul_escaped", R"("T")", R"("\u0000")",
+	 R"(m.toml:3:9: error: "title" holds a character that cannot be seen
+    3 | title = "\u0000"
+      |         ^)"},
+	{"lone_carriage_return", R"(title = "T"
+)", "title = \"T\"\r",
+	 R"(m.toml:3:13: error: this is not TOML: key-value pair: expected '\n' after '\r', saw 'c'
+    3 | title = "T"?component = "node"
+      |             ^
+  the language is told at https://toml.io/en/v1.0.0)"},
+};
+
+class BadMatrix : public testing::TestWithParam<BadFile> {};
+
+TEST_P(BadMatrix, IsToldToTheLetter)
+{
+	const std::string text = GetParam().text(good);
+	EXPECT_EQ(message_of(parse_matrix(text, "m.toml")), GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(, BadMatrix, testing::ValuesIn(bad_files), name_of);
+
+} // namespace
+} // namespace weir::policy

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Damaged files: the readers answer with a policy or with an error that has a place, and never crash.
+#include "policy/diagnostic.h"
+#include "policy/page.h"
+#include "policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+
+namespace weir::policy {
+namespace {
+
+std::string file(const std::string &name)
+{
+	const auto text = read_file(WEIR_SOURCE_DIR "/" + name);
+	EXPECT_TRUE(text) << text.error().message;
+	return text.value_or("");
+}
+
+class Mutator {
+public:
+	Mutator(std::uint64_t seed, std::string original) : random_(seed), original_(std::move(original)) {}
+
+	std::string next()
+	{
+		std::string text = original_;
+		for (std::size_t count = 1 + random_() % 4; count > 0; count--)
+			change(text);
+		return text;
+	}
+
+private:
+	std::size_t place(const std::string &text) { return random_() % (text.size() + 1); }
+
+	void change(std::string &text)
+	{
+		static const char *const pieces[] = {"[", "]", "[[row]]", "{", "}", "\"", "'", "\"\"\"", "=", ".", "\n", "\r", "\\", "\\u0000",
+		                                     "|", "#", "é", "0", "99999999999999999999", "-", "inf", "1979-05-27", "true", "\t", "*", "`"};
+		const std::size_t at = place(text);
+		switch (random_() % 5) {
+		case 0: text.insert(at, pieces[random_() % std::size(pieces)]); break;
+		case 1: text.erase(at, random_() % 20); break;
+		case 2: text.insert(at, 1, static_cast<char>(random_())); break;
+		case 3: text.insert(at, text.substr(place(text), random_() % 60)); break;
+		default: text.resize(at); break;
+		}
+	}
+
+	std::mt19937_64 random_;
+	std::string original_;
+};
+
+template <typename T>
+bool good_or_told(const Result<T> &result, const std::string &name)
+{
+	return result || (result.error().code == Exit::policy && result.error().message.starts_with(name) &&
+	                  result.error().message.find("error: ") != std::string::npos);
+}
+
+TEST(Mutation, MatrixFiles)
+{
+	Mutator mutator(1, file("policies/researcher-native.toml"));
+	for (int round = 0; round < 4000; round++) {
+		const std::string text = mutator.next();
+		const auto matrix = parse_matrix(text, "m.toml");
+		ASSERT_TRUE(good_or_told(matrix, "m.toml")) << text;
+		if (matrix) {
+			ASSERT_TRUE(parse_matrix(to_toml(*matrix), "again")) << text;
+		}
+	}
+}
+
+TEST(Mutation, SiteFilesAndBinding)
+{
+	const std::string name = WEIR_SOURCE_DIR "/policies/node-native.toml";
+	const auto matrix = parse_matrix(file("policies/node-native.toml"), name);
+	ASSERT_TRUE(matrix);
+	Mutator mutator(2, file("policies/site.example.toml"));
+	for (int round = 0; round < 4000; round++) {
+		const std::string text = mutator.next();
+		const auto site = parse_site(text, "s.toml");
+		ASSERT_TRUE(good_or_told(site, "s.toml")) << text;
+		if (!site)
+			continue;
+		const auto policy = bind(*matrix, *site);
+		ASSERT_TRUE(policy || policy.error().code == Exit::policy);
+		if (policy) {
+			ASSERT_TRUE(from_canonical(canonical(*policy))) << text;
+		}
+	}
+}
+
+TEST(Mutation, Pages)
+{
+	for (const char *name : {"tests/data/fedbiomed-network-matrix.txt", "tests/data/fedbiomed-network-matrix-2026.md"}) {
+		Mutator mutator(3, file(name));
+		for (int round = 0; round < 1000; round++) {
+			const std::string text = mutator.next();
+			const auto matrices = import_page(text, "page");
+			ASSERT_TRUE(good_or_told(matrices, "page")) << text;
+			if (!matrices)
+				continue;
+			for (const Matrix &matrix : *matrices)
+				ASSERT_TRUE(parse_matrix(to_toml(matrix), "again")) << parse_matrix(to_toml(matrix), "again").error().message;
+		}
+	}
+}
+
+TEST(Mutation, Noise)
+{
+	std::mt19937_64 random(4);
+	for (int round = 0; round < 3000; round++) {
+		std::string text(random() % 200, '\0');
+		for (char &c : text)
+			c = round % 2 == 0 ? static_cast<char>(random()) : static_cast<char>(random() % 96 + 32);
+		ASSERT_TRUE(good_or_told(parse_matrix(text, "x"), "x"));
+		ASSERT_TRUE(good_or_told(parse_site(text, "x"), "x"));
+		ASSERT_TRUE(good_or_told(import_page(text, "x"), "x"));
+		(void)parse_service(text);
+	}
+}
+
+} // namespace
+} // namespace weir::policy
