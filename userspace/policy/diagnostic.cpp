@@ -121,6 +121,15 @@ std::unexpected<Error> error_at(std::string_view text, const Place &place, const
 	                end == std::string_view::npos ? std::string_view{} : message.substr(end + 1));
 }
 
+std::unexpected<Error> error_at_row(const Row &row, std::string_view what, std::string_view hint)
+{
+	if (row.place.line == 0) {
+		return fail(Exit::policy, "row " + in_quotes(row.id) + ": " + std::string(what) + "\n  " + std::string(hint));
+	}
+	const Result<std::string> text = read_file(row.place.file);
+	return error_at(text ? std::string_view(*text) : std::string_view(), row.place, what, hint);
+}
+
 Result<std::string_view> checked_text(std::string_view text, const std::string &file, std::string_view what)
 {
 	if (text.size() > file_limit) {

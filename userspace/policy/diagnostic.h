@@ -23,6 +23,9 @@ std::unexpected<Error> error_at(std::string_view text, const Place &, std::strin
 /// "WHAT\nHINT", as parse_service() gives it, shown at a place.
 std::unexpected<Error> error_at(std::string_view text, const Place &, const Error &phrase);
 
+/// At the place of a row, whose file is read again for the line. A row that is from no file is named by its id.
+std::unexpected<Error> error_at_row(const Row &, std::string_view what, std::string_view hint);
+
 /// The text without its byte order mark, when it is UTF-8 that a person can read and not empty. `what` names the
 /// kind of file for the message: "a matrix file".
 Result<std::string_view> checked_text(std::string_view text, const std::string &file, std::string_view what);
