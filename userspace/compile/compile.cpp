@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// From classes to lines: which rows meet in which cell, and where in the image each part stands.
+#include "compile/image.h"
+
+#include "compile/classes.h"
+#include "compile/tables.h"
+#include "policy/diagnostic.h"
+#include "policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+namespace weir {
+
+namespace {
+
+using namespace compiler;
+
+/// Bound on what has to be looked at to make the cells: some seconds of one processor.
+constexpr std::size_t meeting_limit = std::size_t{64} << 20;
+
+/// The circumstances in which a row holds: each zone, each origin (a process, a kernel on this link), is a bit.
+unsigned circumstances_of(const BoundRow &row)
+{
+	const unsigned from_kernel = row.zones;
+	return from_kernel << 2 | (row.kernel_only ? 0 : from_kernel);
+}
+
+/// Keeps of the rows that meet in a cell those that can be the first to hold; there are 4 circumstances, so they
+/// are at most 4.
+class Cell {
+public:
+	void add(std::uint32_t number, const BoundRow &row)
+	{
+		const auto holds = circumstances_of(row);
+		if ((holds & ~taken_) == 0)
+			return;
+		taken_ |= holds;
+		rows_[count_++] = number + 1;
+	}
+	[[nodiscard]] weir_cell at(std::uint32_t address_class, std::uint32_t port_class) const
+	{
+		weir_cell cell{};
+		cell.address_class = address_class;
+		cell.port_class = port_class;
+		std::ranges::copy(rows_, cell.rows);
+		return cell;
+	}
+
+private:
+	unsigned taken_ = 0;
+	std::size_t count_ = 0;
+	std::array<std::uint32_t, WEIR_CELL_ROWS> rows_{};
+};
+
+struct Meeting {
+	std::uint32_t port_class;
+	std::uint32_t row;
+	auto operator<=>(const Meeting &) const = default;
+};
+
+Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortClasses &ports,
+					const AddressClasses &addresses)
+{
+	std::vector<bool> is_used(addresses.sets.size());
+	for (const auto &prefix : addresses.prefixes)
+		is_used[prefix.address_class] = true;
+	std::vector<std::size_t> meetings_of(policy.rows.size());
+	std::size_t total = 0;
+	for (std::uint32_t address_class = 1; address_class < addresses.sets.size(); ++address_class) {
+		if (!is_used[address_class])
+			continue;
+		for (const auto row : addresses.sets.at(address_class)) {
+			meetings_of[row] += ports.of_row[row].size();
+			total += ports.of_row[row].size();
+		}
+	}
+	if (total > meeting_limit) {
+		const auto most = static_cast<std::size_t>(std::ranges::max_element(meetings_of) - meetings_of.begin());
+		return policy::error_at_row(
+		    policy.rows[most].row,
+		    fmt::format("addresses and ports of the rows meet in {} ways, and {} can be compiled", total, meeting_limit),
+		    fmt::format("{} of them are this row's: narrow its ports or its addresses", meetings_of[most]));
+	}
+
+	std::vector<weir_cell> cells;
+	std::vector<Meeting> meetings;
+	for (std::uint32_t address_class = 1; address_class < addresses.sets.size(); ++address_class) {
+		if (!is_used[address_class])
+			continue;
+		meetings.clear();
+		for (const auto row : addresses.sets.at(address_class))
+			for (const auto port_class : ports.of_row[row])
+				meetings.push_back({port_class, row});
+		std::ranges::sort(meetings);
+		for (auto at = meetings.begin(); at != meetings.end();) {
+			const auto port_class = at->port_class;
+			Cell cell;
+			for (; at != meetings.end() && at->port_class == port_class; ++at)
+				cell.add(at->row, policy.rows[at->row]);
+			cells.push_back(cell.at(address_class, port_class));
+		}
+	}
+	return cells;
+}
+
+/// A row that no cell keeps never decides: an earlier one always does. Rows that weir adds itself may be so.
+Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, const AddressClasses &addresses,
+			 const std::vector<weir_cell> &cells)
+{
+	std::vector<bool> decides(policy.rows.size());
+	for (const auto &cell : cells)
+		for (const auto row : cell.rows)
+			if (row != 0)
+				decides[row - 1] = true;
+	for (std::uint32_t row = 0; row < policy.rows.size(); ++row) {
+		if (decides[row] || policy.rows[row].kernel_only)
+			continue;
+		std::vector<std::string> earlier;
+		for (const auto &cell : cells) {
+			if (!std::ranges::binary_search(ports.of_row[row], cell.port_class) ||
+			    !std::ranges::binary_search(addresses.sets.at(cell.address_class), row))
+				continue;
+			for (const auto number : cell.rows)
+				if (number != 0 && number - 1 < row && (policy.rows[number - 1].zones & policy.rows[row].zones) != 0)
+					earlier.push_back(policy.rows[number - 1].row.id);
+		}
+		std::ranges::sort(earlier);
+		earlier.erase(std::ranges::unique(earlier).begin(), earlier.end());
+		std::string names;
+		for (std::size_t i = 0; i < earlier.size() && i < 3; ++i)
+			names += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", earlier[i]);
+		if (earlier.size() > 3)
+			names += fmt::format(" and {} more", earlier.size() - 3);
+		const auto &shadowed = policy.rows[row].row;
+		return policy::error_at_row(
+		    shadowed, fmt::format("row \"{}\" can never match", shadowed.id),
+		    fmt::format("what it admits is admitted by {}, which stand{} before it: leave one of them out", names,
+				earlier.size() == 1 ? "s" : ""));
+	}
+	return {};
+}
+
+/// Puts parts one behind the other.
+class Builder {
+public:
+	/// The line that the next part begins with.
+	[[nodiscard]] std::uint32_t end() const { return static_cast<std::uint32_t>(image_.lines.size()); }
+	template <typename Item>
+	std::uint32_t add(const Item *items, std::size_t count, std::size_t per_line)
+	{
+		const auto at = end();
+		image_.lines.resize(at + (count + per_line - 1) / per_line);
+		for (std::size_t i = 0; i < count; ++i)
+			std::memcpy(reinterpret_cast<char *>(&image_.lines[at + i / per_line]) + i % per_line * sizeof(Item),
+				    &items[i], sizeof(Item));
+		return at;
+	}
+	std::uint32_t add_zeros(std::size_t lines)
+	{
+		const auto at = end();
+		image_.lines.resize(at + lines);
+		return at;
+	}
+	template <typename Part>
+	Part &part(std::size_t line)
+	{
+		return *reinterpret_cast<Part *>(&image_.lines[line]);
+	}
+	Image take() { return std::move(image_); }
+
+private:
+	Image image_;
+};
+
+/// The page table of a group: blocks of 256 ports that are alike stand there once; block 0 is "no row".
+std::uint32_t add_pages(Builder &builder, const PortGroup &group)
+{
+	using Block = std::array<std::uint16_t, 256>;
+	Block first{};
+	std::vector<Block> blocks{Block{}};
+	std::map<Block, std::uint16_t> numbers{{Block{}, std::uint16_t{0}}};
+	auto step = group.steps.begin();
+	std::uint16_t local = 0;
+	for (unsigned high = 0; high < 256; ++high) {
+		Block block{};
+		for (unsigned low = 0; low < 256; ++low) {
+			if (step != group.steps.end() && step->port == (high << 8 | low))
+				local = step++->local;
+			block[low] = local;
+		}
+		const auto [at, is_new] = numbers.try_emplace(block, static_cast<std::uint16_t>(blocks.size()));
+		if (is_new)
+			blocks.push_back(block);
+		first[high] = at->second;
+	}
+	const auto line = builder.add(first.data(), first.size(), WEIR_LINE / sizeof(std::uint16_t));
+	for (const auto &block : blocks)
+		builder.add(block.data(), block.size(), WEIR_LINE / sizeof(std::uint16_t));
+	return line;
+}
+
+Image assemble(const BoundPolicy &policy, const CompileOptions &options, const PortClasses &ports,
+	       const AddressClasses &addresses, const std::vector<weir_cell> &cells)
+{
+	Builder builder;
+	weir_header header{};
+	weir_trailer trailer{};
+	builder.add_zeros(2);
+
+	header.protocols = builder.add_zeros(policy.scopes.size() * WEIR_DIRECTIONS * 32);
+	for (const auto &group : ports.groups) {
+		const auto pages = group.paged ? add_pages(builder, group) : 0;
+		const auto line = header.protocols +
+				  (group.scope * WEIR_DIRECTIONS + static_cast<std::uint32_t>(group.dir)) * 32 +
+				  group.protocol / 8u;
+		(&builder.part<weir_protocol>(line))[group.protocol % 8] = {pages, group.first_class};
+	}
+
+	const auto v4 = search_of(addresses.prefixes, true);
+	const auto v6 = search_of(addresses.prefixes, false);
+	header.default4 = v4.default_class;
+	header.default6 = v6.default_class;
+	header.lengths4 = builder.add(v4.tree.data(), v4.tree.size(), WEIR_LINE);
+	header.lengths6 = builder.add(v6.tree.data(), v6.tree.size(), WEIR_LINE);
+	auto entries = v4.entries;
+	entries.insert(entries.end(), v6.entries.begin(), v6.entries.end());
+	const auto by_prefix = address_table(entries);
+	header.addresses = builder.add(by_prefix.lines.data(), by_prefix.lines.size(), 1);
+	header.address_mask = by_prefix.mask();
+	const auto by_class = cell_table(cells);
+	header.cells = builder.add(by_class.lines.data(), by_class.lines.size(), 1);
+	header.cell_mask = by_class.mask();
+
+	std::vector<weir_row> rows;
+	rows.reserve(policy.rows.size());
+	for (const auto &row : policy.rows)
+		rows.push_back({row.zones, row.kernel_only ? __u32{WEIR_ROW_KERNEL} : 0u, {}});
+	header.rows = builder.add(rows.data(), rows.size(), WEIR_ROW_SLOTS);
+	header.row_count = static_cast<std::uint32_t>(rows.size());
+	header.tallies = builder.add_zeros((rows.size() + WEIR_TALLY_SLOTS - 1) / WEIR_TALLY_SLOTS);
+
+	const auto text = policy::canonical(policy);
+	const auto digest = digest_of(text);
+	std::ranges::copy(digest, trailer.digest);
+	trailer.text = builder.add(text.data(), text.size(), WEIR_LINE);
+	trailer.text_size = static_cast<std::uint32_t>(text.size());
+	trailer.scope_count = static_cast<std::uint32_t>(policy.scopes.size());
+	for (std::size_t scope = 0; scope < policy.scopes.size(); ++scope)
+		trailer.open_loopback |= policy.scopes[scope].open_loopback ? 1u << scope : 0u;
+	trailer.lines = builder.end();
+
+	header.magic = WEIR_MAGIC;
+	header.format = WEIR_FORMAT;
+	header.generation = options.generation;
+	header.flags = options.observe ? __u32{WEIR_IMAGE_OBSERVE} : 0u;
+	builder.part<weir_header>(0) = header;
+	builder.part<weir_trailer>(1) = trailer;
+	return builder.take();
+}
+
+} // namespace
+
+Result<Image> compile(const BoundPolicy &policy, const CompileOptions &options)
+{
+	if (policy.scopes.empty() || policy.scopes.size() > WEIR_SCOPES)
+		return fail(Exit::policy, fmt::format("the policy is for {} cgroups\n  give it 1 to {}", policy.scopes.size(),
+						      WEIR_SCOPES));
+	const auto ports = port_classes(policy.rows);
+	if (!ports)
+		return std::unexpected(ports.error());
+	const auto addresses = address_classes(policy.rows);
+	if (!addresses)
+		return std::unexpected(addresses.error());
+	const auto cells = cells_of(policy, *ports, *addresses);
+	if (!cells)
+		return std::unexpected(cells.error());
+	if (addresses->sets.size() > WEIR_MAX_CLASS)
+		return fail(Exit::policy, fmt::format("the rows' prefixes make {} classes of addresses, and {} can be compiled",
+						      addresses->sets.size(), WEIR_MAX_CLASS));
+	if (const auto all = check_all_match(policy, *ports, *addresses, *cells); !all)
+		return std::unexpected(all.error());
+	return assemble(policy, options, *ports, *addresses, *cells);
+}
+
+} // namespace weir
