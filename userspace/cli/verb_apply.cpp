@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir apply`: put a site's policy in force, read it back, and leave.
+#include "cli/cli.h"
+#include "policy/policy.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+struct Options {
+	std::string site;
+	bool observe = false;
+};
+
+Result<Exit> apply(const Options &options, const Context &context)
+{
+	const auto policy = policy::load(options.site, context.policies_dir);
+	if (!policy)
+		return std::unexpected(policy.error());
+	const auto applied = kernel::apply(context.where, *policy, options.observe);
+	if (!applied)
+		return std::unexpected(applied.error());
+	const auto state = kernel::inspect(context.where);
+	if (!state)
+		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));
+	const char *const word = !state->problems.empty() ? "degraded" : options.observe ? "observing" : "enforcing";
+	if (context.json) {
+		const nlohmann::ordered_json facts = {
+			{"instance", context.where.instance},
+			{"state", word},
+			{"scenario", policy->scenario},
+			{"generation", applied->generation},
+			{"first", applied->first},
+			{"digest", applied->digest},
+			{"publish_ms", applied->publish_ms},
+			{"problems", state->problems},
+		};
+		std::cout << facts.dump() << '\n';
+	} else {
+		std::cout << fmt::format("{} {}: generation {}, {} rows, digest {}\n", word, policy->scenario,
+					 applied->generation, policy->rows.size(), applied->digest);
+		if (options.observe && state->problems.empty())
+			std::cout << "  nothing is refused: what would be is reported; apply without --observe to enforce\n";
+	}
+	for (const auto &problem : state->problems)
+		std::cerr << "weir: " << problem << '\n';
+	return state->problems.empty() ? Exit::ok : Exit::degraded;
+}
+
+} // namespace
+
+void add_apply(CLI::App &app, Context &context)
+{
+	auto *verb = app.add_subcommand("apply", "Put a site's policy in force, or replace the one that is; all or nothing");
+	auto options = std::make_shared<Options>();
+	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
+	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
+	verb->footer("Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
+		     "The policy holds when this command has ended, with no process of weir running, until `weir remove` or\n"
+		     "the next boot. While it is replaced, every packet is judged by the old policy or by the new one.");
+	verb->callback([&context, options] { context.run = [&context, options] { return apply(*options, context); }; });
+}
+
+} // namespace weir::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir remove`: take an instance out of the kernel.
+#include "cli/cli.h"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+namespace weir::cli {
+namespace {
+
+Result<Exit> remove(const Context &context)
+{
+	const auto removed = kernel::remove(context.where);
+	if (!removed)
+		return std::unexpected(removed.error());
+	if (context.json) {
+		std::cout << nlohmann::ordered_json{{"instance", context.where.instance}, {"removed", *removed}}.dump() << '\n';
+		return Exit::ok;
+	}
+	for (const auto &line : *removed)
+		std::cout << line << '\n';
+	std::cout << "instance " << context.where.instance << " is removed: nothing holds its cgroups to a policy\n";
+	return Exit::ok;
+}
+
+} // namespace
+
+void add_remove(CLI::App &app, Context &context)
+{
+	auto *verb = app.add_subcommand("remove", "Take the policy out of force: detach every program, forget every map");
+	verb->footer("Example:\n  weir --instance default remove\n\nThe cgroups are open when this has ended.");
+	verb->callback([&context] { context.run = [&context] { return remove(context); }; });
+}
+
+} // namespace weir::cli

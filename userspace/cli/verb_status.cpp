@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir status`: what is in force, as the kernel tells it.
+#include "audit/event.h"
+#include "cli/cli.h"
+#include "policy/row_rules.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+
+namespace weir::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+const char *word_of(const kernel::State &state)
+{
+	if (!state.problems.empty())
+		return "degraded";
+	return state.observe ? "observing" : "enforcing";
+}
+
+/// One line of the counters that is not all zero.
+struct Refusals {
+	std::uint8_t scope;
+	std::uint8_t gate;
+	std::uint8_t direction;
+	std::uint8_t reason;
+	weir_counter count;
+};
+
+struct Sums {
+	weir_counter all{};
+	std::vector<Refusals> lines;
+};
+
+Sums sums_of(const kernel::Counters &counters)
+{
+	Sums sums;
+	for (std::uint8_t scope = 0; scope < WEIR_SCOPES; ++scope)
+		for (std::uint8_t gate = 0; gate < WEIR_GATES; ++gate)
+			for (std::uint8_t direction = 0; direction < WEIR_DIRECTIONS; ++direction)
+				for (std::uint8_t reason = 0; reason < WEIR_REASONS; ++reason) {
+					const auto &count = counters.at(weir_counter_index(scope, gate, direction, reason));
+					if (count.refused + count.observed == 0)
+						continue;
+					sums.all.refused += count.refused;
+					sums.all.observed += count.observed;
+					sums.all.reported += count.reported;
+					sums.all.lost += count.lost;
+					sums.lines.push_back({scope, gate, direction, reason, count});
+				}
+	return sums;
+}
+
+const char *direction_name(std::uint8_t direction)
+{
+	return direction == WEIR_OUT ? "out" : "in";
+}
+
+ordered_json as_json(const kernel::State &state, const Context &context)
+{
+	const Sums sums = sums_of(state.counters);
+	ordered_json cgroups = ordered_json::array();
+	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+		ordered_json hooks = ordered_json::array();
+		for (const auto &hook : state.hooks)
+			if (hook.scope == scope)
+				hooks.push_back({{"name", hook.name}, {"attached", hook.attached}, {"problem", hook.problem}});
+		const auto &each = state.policy.scopes[scope];
+		cgroups.push_back({{"path", each.cgroup},
+				   {"components", each.components},
+				   {"loopback", each.open_loopback ? "open" : "matrix"},
+				   {"hooks", hooks}});
+	}
+	ordered_json rows = ordered_json::array();
+	for (std::size_t number = 0; number < state.policy.rows.size(); ++number)
+		rows.push_back({{"id", state.policy.rows[number].row.id},
+				{"decided", number < state.tallies.size() ? state.tallies[number] : 0}});
+	ordered_json refusals = ordered_json::array();
+	for (const auto &line : sums.lines)
+		refusals.push_back({{"scope", line.scope},
+				    {"gate", audit::gate_name(line.gate)},
+				    {"direction", direction_name(line.direction)},
+				    {"reason", audit::reason_name(line.reason)},
+				    {"refused", line.count.refused},
+				    {"observed", line.count.observed},
+				    {"reported", line.count.reported},
+				    {"lost", line.count.lost}});
+	return {{"instance", context.where.instance},
+		{"state", word_of(state)},
+		{"scenario", state.policy.scenario},
+		{"generation", state.generation},
+		{"digest", state.digest},
+		{"cgroups", cgroups},
+		{"rows", rows},
+		{"events",
+		 {{"refused", sums.all.refused},
+		  {"observed", sums.all.observed},
+		  {"reported", sums.all.reported},
+		  {"lost", sums.all.lost},
+		  {"by", refusals}}},
+		{"problems", state.problems}};
+}
+
+void print(const kernel::State &state, const Context &context)
+{
+	const Sums sums = sums_of(state.counters);
+	std::cout << fmt::format("{} {}: instance {}, generation {}\ndigest {}\n", word_of(state), state.policy.scenario,
+				 context.where.instance, state.generation, state.digest);
+	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+		const auto &each = state.policy.scopes[scope];
+		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup, fmt::join(each.components, ", "),
+					 each.open_loopback ? "open" : "by the matrix");
+		for (const auto &hook : state.hooks)
+			if (hook.scope == scope)
+				std::cout << ' ' << hook.name << (hook.problem.empty() ? "" : " (!)");
+		std::cout << '\n';
+	}
+	for (const auto &problem : state.problems)
+		std::cout << "problem: " << problem << '\n';
+
+	std::cout << fmt::format("\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} lost\n",
+				 sums.all.refused, sums.all.observed, sums.all.reported, sums.all.lost);
+	for (const auto &line : sums.lines)
+		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
+					 audit::gate_name(line.gate), direction_name(line.direction),
+					 audit::reason_name(line.reason), audit::reason_sentence(line.reason),
+					 state.policy.scopes.size() > 1 ? fmt::format(", in {}", state.policy.scopes.at(line.scope).cgroup)
+									: "");
+
+	std::cout << "\nrows and how often each decided in this generation:\n";
+	for (std::size_t number = 0; number < state.policy.rows.size(); ++number) {
+		const auto &row = state.policy.rows[number].row;
+		std::cout << fmt::format("{:>12}  {}: {} {} -> {} {}\n", number < state.tallies.size() ? state.tallies[number] : 0,
+					 row.id, policy::text_of(row.dir), row.source, row.destination, row.port.text());
+	}
+}
+
+Result<Exit> status(const Context &context)
+{
+	const auto state = kernel::inspect(context.where);
+	if (!state)
+		return std::unexpected(state.error());
+	if (context.json)
+		std::cout << as_json(*state, context).dump() << '\n';
+	else
+		print(*state, context);
+	return state->problems.empty() ? Exit::ok : Exit::degraded;
+}
+
+} // namespace
+
+void add_status(CLI::App &app, Context &context)
+{
+	auto *verb = app.add_subcommand("status", "Show what is in force: read back from the kernel, not from files");
+	verb->footer("\"enforcing\" is said only when every hook has its program and the image in the kernel is what the\n"
+		     "policy in it compiles to. Anything else is named, with what it leaves open, and the exit code is 6.\n"
+		     "An established connection keeps its verdict: a row's count is of verdicts, not of packets.");
+	verb->callback([&context] { context.run = [&context] { return status(context); }; });
+}
+
+} // namespace weir::cli
