@@ -28,7 +28,7 @@ Bytes icmp_echo(const Path &, std::uint16_t id, bool reply = false); ///< ICMP o
 struct Ipv4 {
 	std::uint8_t protocol = 6;
 	std::uint16_t fragment = 0; ///< flags and offset, as in the header: 0x2000 = more fragments
-	Bytes options;              ///< a multiple of four bytes
+	Bytes options{};            ///< a multiple of four bytes
 };
 Bytes ipv4(const Path &, const Ipv4 &, const Bytes &payload);
 Bytes ipv6(const Path &, std::uint8_t next_header, const Bytes &payload);
