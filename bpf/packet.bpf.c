@@ -125,8 +125,7 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 	if (listening) /* has no peer: only its role is kept, for the connections that it accepts */
 		state = weir_state(0, role, 0, 0);
 	else
-		state = weir_state(answer_generation(j->answer), role,
-				   allowed(j) && same, j->zone);
+		state = weir_state(answer_generation(j->answer), role, allowed(j) && same, j->zone);
 	if (note->state != state)
 		note->state = state;
 }
@@ -214,7 +213,8 @@ static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock 
 {
 	__u32 kernel_socket = 0;
 
-	if (sk && sk->protocol == WEIR_IPPROTO_TCP && sk->type == SOCK_STREAM && j->packet.protocol == WEIR_IPPROTO_TCP) {
+	if (sk && sk->protocol == WEIR_IPPROTO_TCP && sk->type == SOCK_STREAM &&
+	    j->packet.protocol == WEIR_IPPROTO_TCP) {
 		judge_tcp(skb, sk, j);
 		return;
 	}
@@ -239,7 +239,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		.direction = direction,
 		.zone = skb->ifindex == LOOPBACK_IFINDEX ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK,
 	};
-	struct weir_attempt attempt = { .gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET };
+	struct weir_attempt attempt = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET};
 	const struct weir_header *header = 0;
 	struct weir_owner *owner = 0;
 	struct bpf_sock *sk = skb->sk;

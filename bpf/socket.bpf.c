@@ -53,7 +53,7 @@ static __always_inline int answers_admitted(const struct weir_flow_key *key, con
 
 static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u32 operation)
 {
-	struct weir_attempt attempt = { .gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT };
+	struct weir_attempt attempt = {.gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT};
 	struct weir_flow_key key = {};
 	struct weir_owner owner, *kept;
 	__u32 protocol = ctx->protocol;
@@ -114,7 +114,7 @@ static __always_inline int judge4(struct bpf_sock_addr *ctx, __u32 operation)
 
 static __always_inline int judge6(struct bpf_sock_addr *ctx, __u32 operation)
 {
-	__u32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+	__u32 address[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
 
 	return judge(ctx, address, operation);
 }

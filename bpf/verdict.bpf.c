@@ -7,7 +7,7 @@
 __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what)
 {
 	struct weir_question question = {
-		.remote = { (__u32)remote_high, remote_high >> 32, (__u32)remote_low, remote_low >> 32 },
+		.remote = {(__u32)remote_high, remote_high >> 32, (__u32)remote_low, remote_low >> 32},
 		.scope = scope,
 		.direction = (what >> 24) & 1,
 		.protocol = (what >> 16) & 255,
@@ -15,7 +15,7 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 		.zone = (what >> 32) & 255,
 		.from_kernel = (what >> 40) & 1,
 	};
-	struct weir_answer answer = { .verdict = WEIR_REFUSE };
+	struct weir_answer answer = {.verdict = WEIR_REFUSE};
 	const struct weir_header *header = 0;
 	void *image = published_image();
 

@@ -37,8 +37,18 @@ Bytes packet_for(const Question &q, std::uint8_t hop_limit = 64)
 		payload[0] = static_cast<std::uint8_t>(q.port);
 		break;
 	case IPPROTO_SCTP:
-		payload = {static_cast<std::uint8_t>(from >> 8), static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to >> 8),
-			   static_cast<std::uint8_t>(to), 0, 0, 0, 0, 0, 0, 0, 0};
+		payload = {static_cast<std::uint8_t>(from >> 8),
+			   static_cast<std::uint8_t>(from),
+			   static_cast<std::uint8_t>(to >> 8),
+			   static_cast<std::uint8_t>(to),
+			   0,
+			   0,
+			   0,
+			   0,
+			   0,
+			   0,
+			   0,
+			   0};
 		break;
 	default:
 		payload = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -91,7 +101,8 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 			q.scope = 0;
 			if (is_icmp(q) && (q.port > 255 || (q.protocol == IPPROTO_ICMP) != q.remote.is_v4()))
 				continue; // no such packet
-			if (!q.remote.is_v4() && (q.protocol == IPPROTO_TCP || q.protocol == IPPROTO_UDP) && q.remote == Address{})
+			if (!q.remote.is_v4() && (q.protocol == IPPROTO_TCP || q.protocol == IPPROTO_UDP) &&
+			    q.remote == Address{})
 				continue;
 			const bool neighbour = maker.one_in(3);
 			q.from_kernel = neighbour && q.dir == Direction::in;
@@ -103,8 +114,9 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 				meant = {.reason = WEIR_REASON_MALFORMED};
 			const auto run = gates->run(q.dir, packet, q.zone);
 			const auto events = gates->events();
-			const std::string said = q.remote.text() + " protocol " + std::to_string(q.protocol) + " port " +
-						 std::to_string(q.port) + " dir " + std::to_string(static_cast<int>(q.dir));
+			const std::string said = q.remote.text() + " protocol " + std::to_string(q.protocol) +
+						 " port " + std::to_string(q.port) + " dir " +
+						 std::to_string(static_cast<int>(q.dir));
 			ASSERT_EQ(run.allowed, meant.allowed) << said;
 			ASSERT_EQ(events.size(), meant.allowed ? 0U : 1U) << said;
 			allowed += meant.allowed ? 1 : 0;
@@ -156,7 +168,10 @@ protected:
 	}
 	static void TearDownTestSuite() { gates_.reset(); }
 
-	static void expect_allowed(Direction dir, const Bytes &packet) { EXPECT_TRUE(gates_->run(dir, packet).allowed); }
+	static void expect_allowed(Direction dir, const Bytes &packet)
+	{
+		EXPECT_TRUE(gates_->run(dir, packet).allowed);
+	}
 	static void expect_refused(Direction dir, const Bytes &packet, weir_reason reason)
 	{
 		gates_->events();
@@ -190,10 +205,12 @@ TEST_F(Form, EveryTruncationIsRefused)
 {
 	const auto four = ipv4(v4, {.options = {1, 1, 1, 0}}, syn(v4));
 	for (std::size_t size = 20; size < 24 + 14; ++size)
-		expect_refused(Bytes(four.begin(), four.begin() + static_cast<std::ptrdiff_t>(size)), WEIR_REASON_MALFORMED);
+		expect_refused(Bytes(four.begin(), four.begin() + static_cast<std::ptrdiff_t>(size)),
+			       WEIR_REASON_MALFORMED);
 	const auto six = ipv6(v6, IPPROTO_DSTOPTS, options_header(IPPROTO_TCP) + syn(v6));
 	for (std::size_t size = 40; size < 48 + 14; ++size)
-		expect_refused(Bytes(six.begin(), six.begin() + static_cast<std::ptrdiff_t>(size)), WEIR_REASON_MALFORMED);
+		expect_refused(Bytes(six.begin(), six.begin() + static_cast<std::ptrdiff_t>(size)),
+			       WEIR_REASON_MALFORMED);
 }
 
 TEST_F(Form, HeaderLengthThatLies)
@@ -213,16 +230,20 @@ TEST_F(Form, FragmentsThatHideTheirPorts)
 	expect_refused(ipv4(v4, {.fragment = 0x2001}, syn(v4)), WEIR_REASON_FRAGMENT);
 	expect_refused(ipv4(v4, {.fragment = 0x0100}, syn(v4)), WEIR_REASON_FRAGMENT);
 	expect_allowed(Direction::out, ipv6(v6, IPPROTO_FRAGMENT, fragment_header(IPPROTO_TCP, 0, true) + syn(v6)));
-	expect_refused(ipv6(v6, IPPROTO_FRAGMENT, fragment_header(IPPROTO_TCP, 1, true) + syn(v6)), WEIR_REASON_FRAGMENT);
-	expect_refused(ipv6(v6, IPPROTO_FRAGMENT, fragment_header(IPPROTO_TCP, 8191, false) + syn(v6)), WEIR_REASON_FRAGMENT);
+	expect_refused(ipv6(v6, IPPROTO_FRAGMENT, fragment_header(IPPROTO_TCP, 1, true) + syn(v6)),
+		       WEIR_REASON_FRAGMENT);
+	expect_refused(ipv6(v6, IPPROTO_FRAGMENT, fragment_header(IPPROTO_TCP, 8191, false) + syn(v6)),
+		       WEIR_REASON_FRAGMENT);
 }
 
 TEST_F(Form, SourceRoutesAreRefused)
 {
 	expect_refused(ipv4(v4, {.options = source_route("192.0.2.66")}, syn(v4)), WEIR_REASON_IP_OPTION);
-	expect_refused(ipv6(v6, IPPROTO_ROUTING, routing_header(IPPROTO_TCP, "2001:db8::66") + syn(v6)), WEIR_REASON_EXTENSION);
+	expect_refused(ipv6(v6, IPPROTO_ROUTING, routing_header(IPPROTO_TCP, "2001:db8::66") + syn(v6)),
+		       WEIR_REASON_EXTENSION);
 	// Behind what is harmless, too.
-	expect_refused(ipv4(v4, {.options = Bytes{1, 1, 1, 1} + source_route("192.0.2.66")}, syn(v4)), WEIR_REASON_IP_OPTION);
+	expect_refused(ipv4(v4, {.options = Bytes{1, 1, 1, 1} + source_route("192.0.2.66")}, syn(v4)),
+		       WEIR_REASON_IP_OPTION);
 	expect_refused(ipv6(v6, IPPROTO_HOPOPTS,
 			    options_header(IPPROTO_ROUTING) + routing_header(IPPROTO_TCP, "2001:db8::66") + syn(v6)),
 		       WEIR_REASON_EXTENSION);
@@ -261,8 +282,8 @@ TEST_F(Form, ProtocolBehindExtensionsIsTheOneThatIsJudged)
 
 TEST_F(Form, EmbeddedAddressesAreRefused)
 {
-	for (const char *form : {"::192.0.2.1", "::ffff:0:192.0.2.1", "2002:c000:201::1", "2001:0:c000:201::1", "64:ff9b:1::1",
-				 "::ffff:192.0.2.1"}) {
+	for (const char *form : {"::192.0.2.1", "::ffff:0:192.0.2.1", "2002:c000:201::1", "2001:0:c000:201::1",
+				 "64:ff9b:1::1", "::ffff:192.0.2.1"}) {
 		const Path out{"2001:db8::2", form};
 		expect_refused(Direction::out, ipv6(out, IPPROTO_TCP, syn(out)), WEIR_REASON_EMBEDDED);
 		const Path in{form, "2001:db8::2"};

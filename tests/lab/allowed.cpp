@@ -37,19 +37,27 @@ protected:
 	}
 };
 
-TEST_F(Allowed, ResearcherOverIpv4CarriesDataBothWays) { EXPECT_EQ(bulk(researcher4), "all"); }
-TEST_F(Allowed, ResearcherOverIpv6CarriesDataBothWays) { EXPECT_EQ(bulk(researcher6), "all"); }
+TEST_F(Allowed, ResearcherOverIpv4CarriesDataBothWays)
+{
+	EXPECT_EQ(bulk(researcher4), "all");
+}
+TEST_F(Allowed, ResearcherOverIpv6CarriesDataBothWays)
+{
+	EXPECT_EQ(bulk(researcher6), "all");
+}
 
 TEST_F(Allowed, ResearcherByEveryWayOfConnecting)
 {
-	for (const char *name : {"tcp4", "tcp4-mapped", "tcp4-fastopen", "mptcp4", "thread4", "grandchild4",
-				 "io-uring-connect4"}) {
+	for (const char *name :
+	     {"tcp4", "tcp4-mapped", "tcp4-fastopen", "mptcp4", "thread4", "grandchild4", "io-uring-connect4"}) {
 		const Outcome outcome = attempt(lab().in_node(), name, researcher4, 50051);
-		EXPECT_TRUE(outcome.reach == Reach::skipped || is(outcome, Reach::connected)) << name << " " << outcome.text();
+		EXPECT_TRUE(outcome.reach == Reach::skipped || is(outcome, Reach::connected))
+			<< name << " " << outcome.text();
 	}
 	for (const char *name : {"tcp6", "tcp6-fastopen", "mptcp6", "io-uring-connect6"}) {
 		const Outcome outcome = attempt(lab().in_node(), name, researcher6, 50051);
-		EXPECT_TRUE(outcome.reach == Reach::skipped || is(outcome, Reach::connected)) << name << " " << outcome.text();
+		EXPECT_TRUE(outcome.reach == Reach::skipped || is(outcome, Reach::connected))
+			<< name << " " << outcome.text();
 	}
 }
 
@@ -63,19 +71,21 @@ TEST_F(Allowed, ClosedPortIsToldAtOnce)
 
 TEST_F(Allowed, FiveConnectionsAtOnce)
 {
-	EXPECT_EQ(run_at(lab().in_node(), [&]() -> std::string {
-		std::vector<Fd> all;
-		for (int i = 0; i < 5; ++i) {
-			all.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
-			const Outcome outcome = connect_stream(all.back().get(), {researcher4, 50051});
-			if (outcome.reach != Reach::connected)
-				return outcome.text();
-		}
-		for (const auto &fd : all)
-			if (!echoes(fd.get()))
-				return "no echo";
-		return "all";
-	}), "all");
+	EXPECT_EQ(run_at(lab().in_node(),
+			 [&]() -> std::string {
+				 std::vector<Fd> all;
+				 for (int i = 0; i < 5; ++i) {
+					 all.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+					 const Outcome outcome = connect_stream(all.back().get(), {researcher4, 50051});
+					 if (outcome.reach != Reach::connected)
+						 return outcome.text();
+				 }
+				 for (const auto &fd : all)
+					 if (!echoes(fd.get()))
+						 return "no echo";
+				 return "all";
+			 }),
+		  "all");
 }
 
 TEST_F(Allowed, OtherAddressesAndPortsAreRefusedAtOnce)

@@ -18,11 +18,13 @@ std::vector<Attempt> every_attempt()
 }
 
 /// What the row node -> researcher TCP/50051 admits, in whatever way it is sent.
+// clang-format off
 const std::set<std::string> admitted_by_row{
-    "tcp4", "tcp6", "tcp4-mapped", "tcp4-fastopen", "tcp6-fastopen", "tcp4-source-port", "tcp4-repair", "mptcp4",
-    "mptcp6", "raw4-tcp-payload", "raw4-tcp-syn", "raw6-tcp-syn", "raw4-tcp-ack", "raw4-tcp-fin",
-    "raw6-destination-options", "raw6-fragment-first", "raw6-fragment-atomic", "tcp4-nat64", "thread4", "grandchild4",
-    "io-uring-connect4", "io-uring-connect6"};
+	"tcp4", "tcp6", "tcp4-mapped", "tcp4-fastopen", "tcp6-fastopen", "tcp4-source-port", "tcp4-repair", "mptcp4",
+	"mptcp6", "raw4-tcp-payload", "raw4-tcp-syn", "raw6-tcp-syn", "raw4-tcp-ack", "raw4-tcp-fin",
+	"raw6-destination-options", "raw6-fragment-first", "raw6-fragment-atomic", "tcp4-nat64", "thread4", "grandchild4",
+	"io-uring-connect4", "io-uring-connect6"};
+// clang-format on
 
 class Bypass : public LabTest, public ::testing::WithParamInterface<Attempt> {
 protected:
@@ -41,7 +43,8 @@ protected:
 		if (outcome.reach == Reach::skipped)
 			return false;
 		EXPECT_TRUE(eventually([] { return !witnesses().arrived().empty(); }, Millis(1000)))
-		    << "the attempt itself doesn't work: " << outcome.text() << ", so its refusal would prove nothing";
+			<< "the attempt itself doesn't work: " << outcome.text()
+			<< ", so its refusal would prove nothing";
 		return true;
 	}
 	static void expect_refused(const Target &target)

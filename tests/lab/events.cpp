@@ -15,9 +15,8 @@ using nlohmann::json;
 class Recorder {
 public:
 	explicit Recorder(const Lab &lab)
-	    : file_(lab.directory() + "/events.jsonl"), run_(lab.command({"run", "--output", file_}))
-	{
-	}
+		: file_(lab.directory() + "/events.jsonl"), run_(lab.command({"run", "--output", file_}))
+	{}
 	[[nodiscard]] std::vector<json> records() const
 	{
 		std::vector<json> all;
@@ -30,14 +29,16 @@ public:
 	[[nodiscard]] json find(const std::function<bool(const json &)> &fits) const
 	{
 		json found;
-		eventually([&] {
-			for (const auto &record : records())
-				if (field(record, "event.dataset") == "weir.violation" && fits(record)) {
-					found = record;
-					return true;
-				}
-			return false;
-		}, Millis(2000));
+		eventually(
+			[&] {
+				for (const auto &record : records())
+					if (field(record, "event.dataset") == "weir.violation" && fits(record)) {
+						found = record;
+						return true;
+					}
+				return false;
+			},
+			Millis(2000));
 		return found;
 	}
 	Program &program() { return run_; }
@@ -76,7 +77,8 @@ protected:
 			const Endpoint to(internet4, 443);
 			int refused = 0;
 			for (int i = 0; i < count; ++i)
-				refused += ::sendto(fd.get(), "x", 1, 0, to.get(), to.size) < 0 && errno == EPERM ? 1 : 0;
+				refused += ::sendto(fd.get(), "x", 1, 0, to.get(), to.size) < 0 && errno == EPERM ? 1
+														  : 0;
 			return std::to_string(refused);
 		}));
 	}
@@ -177,7 +179,7 @@ TEST_F(Events, EveryAttemptIsToldAndCounted)
 	const auto end = sums();
 	EXPECT_EQ(end.lost, 0U);
 	EXPECT_TRUE(eventually([&] { return told(recorder.records()) == end.reported; }))
-	    << told(recorder.records()) << " told of " << end.reported;
+		<< told(recorder.records()) << " told of " << end.reported;
 }
 
 TEST_F(Events, RefusedIsReportedAndLostWithNobodyListening)
@@ -200,12 +202,15 @@ TEST_F(Events, LossIsTold)
 	const auto lost = sums().lost;
 	ASSERT_GT(lost, 0U);
 	const Recorder recorder(lab());
-	EXPECT_TRUE(eventually([&] {
-		for (const auto &record : recorder.records())
-			if (field(record, "event.dataset") == "weir.loss" && field(record, "weir.events.lost") == lost)
-				return true;
-		return false;
-	}, Millis(8000)));
+	EXPECT_TRUE(eventually(
+		[&] {
+			for (const auto &record : recorder.records())
+				if (field(record, "event.dataset") == "weir.loss" &&
+				    field(record, "weir.events.lost") == lost)
+					return true;
+			return false;
+		},
+		Millis(8000)));
 }
 
 TEST_F(Events, SigtermLosesNothing)
@@ -237,7 +242,7 @@ TEST_F(Events, KilledReaderIsFollowedByAnother)
 	EXPECT_EQ(lab().weir({"status"}).status, 0);
 	const Recorder second(lab());
 	EXPECT_FALSE(second.find([](const json &each) { return goes_to(each, internet4, 80); }).is_null())
-	    << "what was refused in between is told, too";
+		<< "what was refused in between is told, too";
 }
 
 TEST_F(Events, OnlyOneReaderAtATime)

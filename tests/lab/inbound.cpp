@@ -95,8 +95,8 @@ TEST_F(Inbound, ScansOfAListenerHearNothing)
 	std::vector<Bytes> packets;
 	std::uint16_t from = 40000;
 	constexpr std::uint8_t psh_urg = 8 | 32;
-	for (const int flags : {int{tcp_syn}, int{tcp_ack}, int{tcp_fin}, tcp_fin | psh_urg, 0, tcp_syn | tcp_fin, tcp_syn | tcp_ack,
-				int{tcp_rst}})
+	for (const int flags : {int{tcp_syn}, int{tcp_ack}, int{tcp_fin}, tcp_fin | psh_urg, 0, tcp_syn | tcp_fin,
+				tcp_syn | tcp_ack, int{tcp_rst}})
 		packets.push_back(ipv4(path, {}, tcp_segment(path, from++, 9000, static_cast<std::uint8_t>(flags))));
 	witnesses().quiet();
 	send_packets(intruder(), packets);
@@ -154,8 +154,9 @@ TEST_F(Inbound, FragmentsOfADatagramAreRefused)
 	const Path path{intruder4, node4};
 	const Bytes datagram = udp_datagram(path, 53, 9000, Bytes(16, 'w'));
 	const auto in_two = [&] {
-		send_packets(intruder(), {ipv4(path, {IPPROTO_UDP, 0x2000, {}}, Bytes(datagram.begin(), datagram.begin() + 16)),
-					  ipv4(path, {IPPROTO_UDP, 2, {}}, Bytes(datagram.begin() + 16, datagram.end()))});
+		send_packets(intruder(),
+			     {ipv4(path, {IPPROTO_UDP, 0x2000, {}}, Bytes(datagram.begin(), datagram.begin() + 16)),
+			      ipv4(path, {IPPROTO_UDP, 2, {}}, Bytes(datagram.begin() + 16, datagram.end()))});
 		std::this_thread::sleep_for(Millis(20));
 	};
 	in_two();
@@ -168,10 +169,18 @@ TEST_F(Inbound, FragmentsOfADatagramAreRefused)
 TEST_F(Inbound, ARowLetsInWhatItNamesAndNothingElse)
 {
 	const Server server(lab().in_node(), {9000, 9001}, {9000});
-	SiteFile site = lab_site(lab(), {{.id = "ssh", .dir = "in", .source = "admins", .destination = "node",
-					  .port = "TCP/9000", .type = "host"},
-					 {.id = "probe", .dir = "in", .source = "admins", .destination = "node",
-					  .port = "UDP/9000", .type = "host"}});
+	SiteFile site = lab_site(lab(), {{.id = "ssh",
+					  .dir = "in",
+					  .source = "admins",
+					  .destination = "node",
+					  .port = "TCP/9000",
+					  .type = "host"},
+					 {.id = "probe",
+					  .dir = "in",
+					  .source = "admins",
+					  .destination = "node",
+					  .port = "UDP/9000",
+					  .type = "host"}});
 	site.names["admins"] = {intruder4};
 	lab().apply(site);
 	EXPECT_TRUE(is(tcp(intruder(), node4, 9000), Reach::connected));

@@ -104,7 +104,8 @@ protected:
 	static Spot internet() { return {lab_->internet(), ""}; }
 
 	/// One attempt, somewhere, by a process of its own.
-	static Outcome attempt(const Spot &spot, const std::string &name, const std::string &address, std::uint16_t port)
+	static Outcome attempt(const Spot &spot, const std::string &name, const std::string &address,
+			       std::uint16_t port)
 	{
 		const Attempt *found = find_attempt(name);
 		if (found == nullptr)
@@ -115,8 +116,8 @@ protected:
 	{
 		const std::string text = run_at(spot, [&] {
 			const Outcome outcome = which.run(target);
-			return std::to_string(static_cast<int>(outcome.reach)) + " " + std::to_string(outcome.error) + " " +
-			       outcome.note;
+			return std::to_string(static_cast<int>(outcome.reach)) + " " + std::to_string(outcome.error) +
+			       " " + outcome.note;
 		});
 		Outcome outcome;
 		std::size_t at = 0;

@@ -126,7 +126,8 @@ TEST_F(Lifecycle, InterruptedApplyLeavesTheOldPolicyOrTheNew)
 		const std::string now = digest();
 		ASSERT_TRUE(now == old_digest || now == new_digest) << now;
 		ASSERT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::connected)) << "kill " << i;
-		ASSERT_TRUE(is(tcp(lab().in_node(), internet4, 443), now == new_digest ? Reach::connected : Reach::refused));
+		ASSERT_TRUE(is(tcp(lab().in_node(), internet4, 443),
+			       now == new_digest ? Reach::connected : Reach::refused));
 		ASSERT_TRUE(is(tcp(lab().in_node(), internet6, 443), Reach::refused));
 		if (i % 4 == 3) {
 			lab().apply(narrow());

@@ -49,7 +49,8 @@ protected:
 	{
 		run_at(spot, [&] {
 			const Bytes datagram = udp_datagram(path, from, to, Bytes(4, 'f'));
-			const Bytes packet = path.is_v6() ? ipv6(path, 17, datagram) : ipv4(path, {17, 0, {}}, datagram);
+			const Bytes packet = path.is_v6() ? ipv6(path, 17, datagram)
+							  : ipv4(path, {17, 0, {}}, datagram);
 			const Endpoint node(path.destination, 0);
 			const Fd fd(::socket(node.family(), SOCK_RAW, IPPROTO_RAW));
 			if (::sendto(fd.get(), packet.data(), packet.size(), 0, node.get(), node.size) < 0)
@@ -148,18 +149,21 @@ TEST_F(Replies, ClosedUdpPortIsToldByTheIcmpError)
 {
 	// The resolver is down: getaddrinfo must fail at once with ECONNREFUSED, not after a time-out.
 	lab().apply(lab_site(lab(), {{.id = "closed", .port = "UDP/54"}}));
-	EXPECT_EQ(run_at(lab().in_node(), [] {
-		const Endpoint to(researcher4, 54);
-		const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
-		if (::connect(fd.get(), to.get(), to.size) != 0 || ::send(fd.get(), "x", 1, 0) != 1)
-			return std::string("not sent");
-		pollfd wait{fd.get(), POLLIN, 0};
-		::poll(&wait, 1, 300);
-		std::array<char, 8> data{};
-		return std::string(::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT) < 0 && errno == ECONNREFUSED
-				       ? "told"
-				       : "not told");
-	}), "told");
+	EXPECT_EQ(run_at(lab().in_node(),
+			 [] {
+				 const Endpoint to(researcher4, 54);
+				 const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+				 if (::connect(fd.get(), to.get(), to.size) != 0 || ::send(fd.get(), "x", 1, 0) != 1)
+					 return std::string("not sent");
+				 pollfd wait{fd.get(), POLLIN, 0};
+				 ::poll(&wait, 1, 300);
+				 std::array<char, 8> data{};
+				 return std::string(::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT) < 0 &&
+								    errno == ECONNREFUSED
+							    ? "told"
+							    : "not told");
+			 }),
+		  "told");
 }
 
 } // namespace

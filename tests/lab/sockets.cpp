@@ -112,8 +112,12 @@ TEST_F(Sockets, AcceptedBeforeGoesOnWhereARowAdmitsIt)
 {
 	const Server server(lab().in_node(), {9000}, {});
 	const Child before = connection(intruder(), node4, 9000);
-	SiteFile site = lab_site(lab(), {{.id = "ssh", .dir = "in", .source = "admins", .destination = "node",
-					  .port = "TCP/9000", .type = "host"}});
+	SiteFile site = lab_site(lab(), {{.id = "ssh",
+					  .dir = "in",
+					  .source = "admins",
+					  .destination = "node",
+					  .port = "TCP/9000",
+					  .type = "host"}});
 	site.names["admins"] = {intruder4};
 	lab().apply(site);
 	EXPECT_EQ(before.ask("?"), "echo");
@@ -144,10 +148,12 @@ TEST_F(Sockets, ProcessThatMovesInIsHeldToThePolicy)
 {
 	lab().apply_native();
 	const std::string node = lab().cgroup("node");
-	EXPECT_EQ(run_at(lab().beside_node(), [&] {
-		enter_cgroup(node);
-		return find_attempt("tcp4")->run({internet4, 443}).text();
-	}), "refused EPERM");
+	EXPECT_EQ(run_at(lab().beside_node(),
+			 [&] {
+				 enter_cgroup(node);
+				 return find_attempt("tcp4")->run({internet4, 443}).text();
+			 }),
+		  "refused EPERM");
 }
 
 /// Pass a socket to another process over a unix socket, which then connects it.
@@ -199,7 +205,7 @@ TEST_F(Sockets, PassedIntoTheNodeBelongsToWhoMadeItAndThatIsAKnownResidual)
 	// It takes an accomplice outside of the policy, who could send the data himself.
 	lab().apply_native();
 	EXPECT_EQ(passed(lab().beside_node(), lab().in_node()), "connected")
-	    << "refused now? then the documentation is out of date";
+		<< "refused now? then the documentation is out of date";
 }
 
 TEST_F(Sockets, AnotherNetworkNamespaceIsNoWayOut)

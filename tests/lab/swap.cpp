@@ -43,7 +43,8 @@ void round(Tally &tally, int lasting, int dns)
 		if (outcome.reach != Reach::connected)
 			tally.wrong(tally.wrongly_refused, std::string(name) + " to the researcher: " + outcome.text());
 	}
-	for (const char *name : {"tcp4", "udp4-sendto", "udp4-connect", "raw4-protocol", "udplite4-sendto", "raw4-udp"}) {
+	for (const char *name :
+	     {"tcp4", "udp4-sendto", "udp4-connect", "raw4-protocol", "udplite4-sendto", "raw4-udp"}) {
 		const Outcome outcome = find_attempt(name)->run({internet4, 80});
 		if (outcome.reach != Reach::refused && outcome.reach != Reach::skipped)
 			tally.wrong(tally.wrongly_admitted, std::string(name) + " to the Internet: " + outcome.text());

@@ -55,14 +55,24 @@ std::string hex_groups(const std::string &dotted, bool inverted = false)
 	return text.data();
 }
 
-Target nat64(const Target &t) { return {"64:ff9b::" + t.address, t.port}; }
-Target six_to_four(const Target &t) { return {"2002:" + hex_groups(t.address) + "::1", t.port}; }
+Target nat64(const Target &t)
+{
+	return {"64:ff9b::" + t.address, t.port};
+}
+Target six_to_four(const Target &t)
+{
+	return {"2002:" + hex_groups(t.address) + "::1", t.port};
+}
 Target teredo(const Target &t)
 {
 	return {"2001:0:" + hex_groups("192.0.2.1") + ":0:ffff:" + hex_groups(t.address, true), t.port};
 }
-Target compatible(const Target &t) { return {"::" + t.address, t.port}; }
+Target compatible(const Target &t)
+{
+	return {"::" + t.address, t.port};
+}
 
+// clang-format off
 Outcome tcp_nat64(const Target &t) { return tcp(nat64(t)); }
 Outcome udp_nat64(const Target &t) { return udp(nat64(t)); }
 Outcome tcp_6to4(const Target &t) { return tcp(six_to_four(t)); }
@@ -71,6 +81,7 @@ Outcome tcp_teredo(const Target &t) { return tcp(teredo(t)); }
 Outcome udp_teredo(const Target &t) { return udp(teredo(t)); }
 Outcome tcp_compatible(const Target &t) { return tcp(compatible(t)); }
 Outcome udp_compatible(const Target &t) { return udp(compatible(t)); }
+// clang-format on
 
 Outcome thread(const Target &target)
 {
@@ -105,7 +116,8 @@ public:
 		if (!fd_)
 			return;
 		ring_size_ = params_.cq_off.cqes + params_.cq_entries * sizeof(io_uring_cqe);
-		ring_size_ = std::max<std::size_t>(ring_size_, params_.sq_off.array + params_.sq_entries * sizeof(unsigned));
+		ring_size_ =
+			std::max<std::size_t>(ring_size_, params_.sq_off.array + params_.sq_entries * sizeof(unsigned));
 		ring_ = map(ring_size_, IORING_OFF_SQ_RING);
 		entries_ = map(params_.sq_entries * sizeof(io_uring_sqe), IORING_OFF_SQES);
 	}
@@ -209,20 +221,20 @@ Outcome packet_socket(const Target &target)
 }
 
 constexpr std::array all{
-    Attempt{"tcp4-nat64", 4, "TCP to a NAT64 address", tcp_nat64},
-    Attempt{"udp4-nat64", 4, "UDP to a NAT64 address", udp_nat64},
-    Attempt{"tcp4-6to4", 4, "TCP to a 6to4 address", tcp_6to4},
-    Attempt{"udp4-6to4", 4, "UDP to a 6to4 address", udp_6to4},
-    Attempt{"tcp4-teredo", 4, "TCP to a Teredo address", tcp_teredo},
-    Attempt{"udp4-teredo", 4, "UDP to a Teredo address", udp_teredo},
-    Attempt{"tcp4-compatible", 4, "TCP to a v4-compatible address", tcp_compatible},
-    Attempt{"udp4-compatible", 4, "UDP to a v4-compatible address", udp_compatible},
-    Attempt{"thread4", 4, "TCP connect from a thread", thread},
-    Attempt{"grandchild4", 4, "TCP connect from a forked child of a child", grandchild},
-    Attempt{"io-uring-connect4", 4, "TCP connect by io_uring", uring_connect},
-    Attempt{"io-uring-connect6", 6, "TCP connect by io_uring over IPv6", uring_connect},
-    Attempt{"io-uring-send4", 4, "UDP sendmsg by io_uring", uring_send},
-    Attempt{"packet-socket4", 4, "AF_PACKET", packet_socket, true},
+	Attempt{"tcp4-nat64", 4, "TCP to a NAT64 address", tcp_nat64},
+	Attempt{"udp4-nat64", 4, "UDP to a NAT64 address", udp_nat64},
+	Attempt{"tcp4-6to4", 4, "TCP to a 6to4 address", tcp_6to4},
+	Attempt{"udp4-6to4", 4, "UDP to a 6to4 address", udp_6to4},
+	Attempt{"tcp4-teredo", 4, "TCP to a Teredo address", tcp_teredo},
+	Attempt{"udp4-teredo", 4, "UDP to a Teredo address", udp_teredo},
+	Attempt{"tcp4-compatible", 4, "TCP to a v4-compatible address", tcp_compatible},
+	Attempt{"udp4-compatible", 4, "UDP to a v4-compatible address", udp_compatible},
+	Attempt{"thread4", 4, "TCP connect from a thread", thread},
+	Attempt{"grandchild4", 4, "TCP connect from a forked child of a child", grandchild},
+	Attempt{"io-uring-connect4", 4, "TCP connect by io_uring", uring_connect},
+	Attempt{"io-uring-connect6", 6, "TCP connect by io_uring over IPv6", uring_connect},
+	Attempt{"io-uring-send4", 4, "UDP sendmsg by io_uring", uring_send},
+	Attempt{"packet-socket4", 4, "AF_PACKET", packet_socket, true},
 };
 
 } // namespace

@@ -48,7 +48,8 @@ Outcome outcome_of(ssize_t result, Reach success)
 
 std::string Outcome::text() const
 {
-	static constexpr std::array names{"refused", "connected", "answered", "sent", "timeout", "reset", "failed", "skipped"};
+	static constexpr std::array names{"refused", "connected", "answered", "sent",
+					  "timeout", "reset",     "failed",   "skipped"};
 	std::string text = names[static_cast<std::size_t>(reach)];
 	if (error != 0 && reach != Reach::timeout)
 		text += std::string(" ") + ::strerrorname_np(error);
@@ -131,10 +132,12 @@ Outcome stream(const Target &target, int protocol = 0)
 	return connect_stream(make(family_of(target), SOCK_STREAM, protocol).get(), target);
 }
 
+// clang-format off
 Outcome tcp(const Target &target) { return stream(target); }
 Outcome tcp_mapped(const Target &target) { return stream(mapped(target)); }
 Outcome mptcp(const Target &target) { return stream(target, IPPROTO_MPTCP); }
 Outcome sctp(const Target &target) { return stream(target, IPPROTO_SCTP); }
+// clang-format on
 
 Outcome dccp(const Target &target)
 {
@@ -146,8 +149,8 @@ Outcome tcp_fastopen(const Target &target)
 {
 	const Fd fd = make(family_of(target), SOCK_STREAM | SOCK_NONBLOCK, 0);
 	const Endpoint to(target.address, target.port);
-	const Outcome outcome =
-	    outcome_of(::sendto(fd.get(), data.data(), data.size(), MSG_FASTOPEN | MSG_NOSIGNAL, to.get(), to.size));
+	const Outcome outcome = outcome_of(
+		::sendto(fd.get(), data.data(), data.size(), MSG_FASTOPEN | MSG_NOSIGNAL, to.get(), to.size));
 	return outcome.error == EINPROGRESS ? wait_connected(fd.get(), 300) : outcome;
 }
 
@@ -200,7 +203,8 @@ Outcome sendto_on(const Fd &fd, const Endpoint &to, int flags = 0)
 {
 	if (!fd)
 		return outcome_of(-1);
-	return await_answer(fd.get(), outcome_of(::sendto(fd.get(), data.data(), data.size(), flags, to.get(), to.size)));
+	return await_answer(fd.get(),
+			    outcome_of(::sendto(fd.get(), data.data(), data.size(), flags, to.get(), to.size)));
 }
 
 Outcome sendto_on(const Fd &fd, const Target &target)
@@ -212,8 +216,14 @@ Outcome udp_connect(const Target &target)
 {
 	return udp_connect_on(make(family_of(target), SOCK_DGRAM, 0), target);
 }
-Outcome udp_sendto(const Target &target) { return sendto_on(make(family_of(target), SOCK_DGRAM, 0), target); }
-Outcome udp_mapped(const Target &target) { return sendto_on(make(AF_INET6, SOCK_DGRAM, 0), mapped(target)); }
+Outcome udp_sendto(const Target &target)
+{
+	return sendto_on(make(family_of(target), SOCK_DGRAM, 0), target);
+}
+Outcome udp_mapped(const Target &target)
+{
+	return sendto_on(make(AF_INET6, SOCK_DGRAM, 0), mapped(target));
+}
 Outcome udp_mapped_connect(const Target &target)
 {
 	return udp_connect_on(make(AF_INET6, SOCK_DGRAM, 0), mapped(target));
@@ -280,7 +290,10 @@ Outcome udp_broadcast(const Target &target)
 	return sendto_on(fd, Target{"192.0.2.255", target.port});
 }
 
-Outcome udp4_multicast(const Target &) { return sendto_on(make(AF_INET, SOCK_DGRAM, 0), Target{"224.0.0.251", 5353}); }
+Outcome udp4_multicast(const Target &)
+{
+	return sendto_on(make(AF_INET, SOCK_DGRAM, 0), Target{"224.0.0.251", 5353});
+}
 
 Outcome udp6_multicast(const Target &)
 {
@@ -306,44 +319,45 @@ Outcome ping(const Target &target)
 		return {Reach::skipped, errno, "no ping socket"};
 	const Bytes message = icmp_echo({family == AF_INET ? "0.0.0.0" : "::", target.address}, 0);
 	const Endpoint to(target.address, 0);
-	return await_answer(fd.get(), outcome_of(::sendto(fd.get(), message.data(), message.size(), 0, to.get(), to.size)));
+	return await_answer(fd.get(),
+			    outcome_of(::sendto(fd.get(), message.data(), message.size(), 0, to.get(), to.size)));
 }
 
 constexpr std::array all{
-    Attempt{"tcp4", 4, "TCP connect", tcp},
-    Attempt{"tcp6", 6, "TCP connect over IPv6", tcp},
-    Attempt{"tcp4-mapped", 4, "TCP to a v4-mapped address", tcp_mapped},
-    Attempt{"tcp4-fastopen", 4, "TCP fast open", tcp_fastopen},
-    Attempt{"tcp6-fastopen", 6, "TCP fast open over IPv6", tcp_fastopen},
-    Attempt{"tcp4-source-port", 4, "TCP from source port 50051", tcp_trusted_source_port},
-    Attempt{"tcp4-repair", 4, "TCP without a SYN (TCP_REPAIR)", tcp_repair},
-    Attempt{"tcp4-source-route", 4, "TCP with a source route", tcp_source_route},
-    Attempt{"mptcp4", 4, "MPTCP connect", mptcp},
-    Attempt{"mptcp6", 6, "MPTCP connect over IPv6", mptcp},
-    Attempt{"sctp4", 4, "SCTP connect", sctp},
-    Attempt{"dccp4", 4, "DCCP connect", dccp},
-    Attempt{"udp4-connect", 4, "UDP connect and send", udp_connect},
-    Attempt{"udp6-connect", 6, "UDP connect and send over IPv6", udp_connect},
-    Attempt{"udp4-sendto", 4, "UDP sendto", udp_sendto},
-    Attempt{"udp6-sendto", 6, "UDP sendto over IPv6", udp_sendto},
-    Attempt{"udp4-mapped", 4, "UDP sendto a v4-mapped address", udp_mapped},
-    Attempt{"udp4-mapped-connect", 4, "UDP connect to a v4-mapped address", udp_mapped_connect},
-    Attempt{"udp4-connected-elsewhere", 4, "connected UDP socket, sendto another address", udp_connected_elsewhere},
-    Attempt{"udp4-unspec", 4, "UDP sendto an AF_UNSPEC address", udp_unspec},
-    Attempt{"udp4-on-udp6", 4, "UDP sendto an IPv4 address on an IPv6 socket", udp6_inet_address},
-    Attempt{"udp4-sendmmsg", 4, "UDP sendmmsg", udp_sendmmsg},
-    Attempt{"udp6-sendmmsg", 6, "UDP sendmmsg over IPv6", udp_sendmmsg},
-    Attempt{"udp4-segmented", 4, "UDP with segmentation offload", udp_segmented},
-    Attempt{"udp4-source-route", 4, "UDP with a source route", udp_source_route},
-    Attempt{"udp4-broadcast", 4, "UDP broadcast", udp_broadcast},
-    Attempt{"udp4-multicast", 4, "UDP multicast", udp4_multicast},
-    Attempt{"udp6-multicast", 6, "UDP multicast over IPv6", udp6_multicast},
-    Attempt{"udplite4-connect", 4, "UDP-Lite connect and send", udplite_connect},
-    Attempt{"udplite6-connect", 6, "UDP-Lite connect and send over IPv6", udplite_connect},
-    Attempt{"udplite4-sendto", 4, "UDP-Lite sendto", udplite_sendto},
-    Attempt{"udplite6-sendto", 6, "UDP-Lite sendto over IPv6", udplite_sendto},
-    Attempt{"icmp4-ping", 4, "ICMP echo by a ping socket", ping},
-    Attempt{"icmp6-ping", 6, "ICMPv6 echo by a ping socket", ping},
+	Attempt{"tcp4", 4, "TCP connect", tcp},
+	Attempt{"tcp6", 6, "TCP connect over IPv6", tcp},
+	Attempt{"tcp4-mapped", 4, "TCP to a v4-mapped address", tcp_mapped},
+	Attempt{"tcp4-fastopen", 4, "TCP fast open", tcp_fastopen},
+	Attempt{"tcp6-fastopen", 6, "TCP fast open over IPv6", tcp_fastopen},
+	Attempt{"tcp4-source-port", 4, "TCP from source port 50051", tcp_trusted_source_port},
+	Attempt{"tcp4-repair", 4, "TCP without a SYN (TCP_REPAIR)", tcp_repair},
+	Attempt{"tcp4-source-route", 4, "TCP with a source route", tcp_source_route},
+	Attempt{"mptcp4", 4, "MPTCP connect", mptcp},
+	Attempt{"mptcp6", 6, "MPTCP connect over IPv6", mptcp},
+	Attempt{"sctp4", 4, "SCTP connect", sctp},
+	Attempt{"dccp4", 4, "DCCP connect", dccp},
+	Attempt{"udp4-connect", 4, "UDP connect and send", udp_connect},
+	Attempt{"udp6-connect", 6, "UDP connect and send over IPv6", udp_connect},
+	Attempt{"udp4-sendto", 4, "UDP sendto", udp_sendto},
+	Attempt{"udp6-sendto", 6, "UDP sendto over IPv6", udp_sendto},
+	Attempt{"udp4-mapped", 4, "UDP sendto a v4-mapped address", udp_mapped},
+	Attempt{"udp4-mapped-connect", 4, "UDP connect to a v4-mapped address", udp_mapped_connect},
+	Attempt{"udp4-connected-elsewhere", 4, "connected UDP socket, sendto another address", udp_connected_elsewhere},
+	Attempt{"udp4-unspec", 4, "UDP sendto an AF_UNSPEC address", udp_unspec},
+	Attempt{"udp4-on-udp6", 4, "UDP sendto an IPv4 address on an IPv6 socket", udp6_inet_address},
+	Attempt{"udp4-sendmmsg", 4, "UDP sendmmsg", udp_sendmmsg},
+	Attempt{"udp6-sendmmsg", 6, "UDP sendmmsg over IPv6", udp_sendmmsg},
+	Attempt{"udp4-segmented", 4, "UDP with segmentation offload", udp_segmented},
+	Attempt{"udp4-source-route", 4, "UDP with a source route", udp_source_route},
+	Attempt{"udp4-broadcast", 4, "UDP broadcast", udp_broadcast},
+	Attempt{"udp4-multicast", 4, "UDP multicast", udp4_multicast},
+	Attempt{"udp6-multicast", 6, "UDP multicast over IPv6", udp6_multicast},
+	Attempt{"udplite4-connect", 4, "UDP-Lite connect and send", udplite_connect},
+	Attempt{"udplite6-connect", 6, "UDP-Lite connect and send over IPv6", udplite_connect},
+	Attempt{"udplite4-sendto", 4, "UDP-Lite sendto", udplite_sendto},
+	Attempt{"udplite6-sendto", 6, "UDP-Lite sendto over IPv6", udplite_sendto},
+	Attempt{"icmp4-ping", 4, "ICMP echo by a ping socket", ping},
+	Attempt{"icmp6-ping", 6, "ICMPv6 echo by a ping socket", ping},
 };
 
 } // namespace

@@ -44,12 +44,12 @@ Gates::Gates(const Image &image, std::uint32_t scope)
 	checked(weir_gates__load(skeleton_), "load");
 	publish(image);
 	ring_ = ring_buffer__new(
-	    bpf_map__fd(skeleton_->maps.events),
-	    [](void *self, void *data, std::size_t) {
-		    static_cast<Gates *>(self)->events_.push_back(*static_cast<weir_event *>(data));
-		    return 0;
-	    },
-	    this, nullptr);
+		bpf_map__fd(skeleton_->maps.events),
+		[](void *self, void *data, std::size_t) {
+			static_cast<Gates *>(self)->events_.push_back(*static_cast<weir_event *>(data));
+			return 0;
+		},
+		this, nullptr);
 	if (ring_ == nullptr)
 		throw std::runtime_error("no ring buffer");
 }

@@ -31,10 +31,10 @@ struct Host {
 	bool router;       ///< has the addresses behind the router
 };
 constexpr std::array<Host, 4> hosts{{
-    {node4, node6, false, false},
-    {researcher4, researcher6, true, false},
-    {intruder4, intruder6, false, false},
-    {"192.0.2.1", "2001:db8:0:1::1", false, true},
+	{node4, node6, false, false},
+	{researcher4, researcher6, true, false},
+	{intruder4, intruder6, false, false},
+	{"192.0.2.1", "2001:db8:0:1::1", false, true},
 }};
 
 Fd own_netns()
@@ -244,15 +244,18 @@ void Lab::build_hosts()
 			return "address add " + text + " dev " + device +
 			       (text.find(':') == std::string::npos ? "\n" : " nodad\n");
 		};
-		std::string lines = "link set lo up\nlink set eth0 up\n" + address(std::string(host.v4) + "/24", "eth0") +
+		std::string lines = "link set lo up\nlink set eth0 up\n" +
+				    address(std::string(host.v4) + "/24", "eth0") +
 				    address(std::string(host.v6) + "/64", "eth0");
 		if (host.ask_resolver)
 			lines += address(std::string(resolver4) + "/24", "eth0") +
 				 address(std::string(resolver6) + "/64", "eth0");
 		if (host.router) {
-			lines += address(std::string(internet4) + "/32", "lo") + address(std::string(internet6) + "/128", "lo");
+			lines += address(std::string(internet4) + "/32", "lo") +
+				 address(std::string(internet6) + "/128", "lo");
 			// Addresses that embed 203.0.113.7: NAT64, 6to4, Teredo, v4-compatible. They answer here.
-			for (const char *prefix : {"64:ff9b::/96", "2002:cb00:7107::/48", "2001::/32", "::203.0.113.7/128"})
+			for (const char *prefix :
+			     {"64:ff9b::/96", "2002:cb00:7107::/48", "2001::/32", "::203.0.113.7/128"})
 				lines += std::string("route add local ") + prefix + " dev lo\n";
 		} else {
 			lines += "route add default via 192.0.2.1\nroute add ::/0 via 2001:db8:0:1::1\n";
@@ -290,8 +293,9 @@ SiteFile Lab::native_site()
 std::vector<std::string> Lab::command(const std::vector<std::string> &words) const
 {
 	const char *chosen = std::getenv("WEIR_BINARY");
-	std::vector<std::string> all{chosen != nullptr ? chosen : WEIR_BINARY, "--instance", instance, "--bpffs", bpffs(),
-				     "--policies", std::string(WEIR_SOURCE_DIR) + "/policies"};
+	std::vector<std::string> all{
+		chosen != nullptr ? chosen : WEIR_BINARY,  "--instance", instance, "--bpffs", bpffs(), "--policies",
+		std::string(WEIR_SOURCE_DIR) + "/policies"};
 	all.insert(all.end(), words.begin(), words.end());
 	return all;
 }
@@ -307,14 +311,16 @@ void Lab::apply(const SiteFile &site, const std::vector<std::string> &options)
 	words.insert(words.end(), options.begin(), options.end());
 	const Finished done = weir(words);
 	if (done.status != 0)
-		throw std::runtime_error("weir apply: exit " + std::to_string(done.status) + "\n" + done.err + done.out);
+		throw std::runtime_error("weir apply: exit " + std::to_string(done.status) + "\n" + done.err +
+					 done.out);
 }
 
 nlohmann::json Lab::status() const
 {
 	const Finished done = weir({"--json", "status"});
 	if (done.out.empty())
-		throw std::runtime_error("weir status --json says nothing: exit " + std::to_string(done.status) + " " + done.err);
+		throw std::runtime_error("weir status --json says nothing: exit " + std::to_string(done.status) + " " +
+					 done.err);
 	return nlohmann::json::parse(done.out);
 }
 
@@ -322,7 +328,8 @@ void Lab::remove() const
 {
 	const Finished done = weir({"remove"});
 	if (done.status != 0 && done.status != 7)
-		throw std::runtime_error("weir remove: exit " + std::to_string(done.status) + "\n" + done.err + done.out);
+		throw std::runtime_error("weir remove: exit " + std::to_string(done.status) + "\n" + done.err +
+					 done.out);
 }
 
 } // namespace weir::test

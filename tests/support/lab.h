@@ -33,9 +33,9 @@ inline constexpr const char *internet6 = "2001:db8:ffff::7";
 struct SiteFile {
 	std::string scenario = "node-native";
 	std::vector<std::string> optional;
-	std::string loopback;                                        ///< "": not said
+	std::string loopback; ///< "": not said
 	std::map<std::string, std::vector<std::string>> names;
-	std::map<std::string, std::string> cgroups;                  ///< component -> absolute directory
+	std::map<std::string, std::string> cgroups; ///< component -> absolute directory
 	[[nodiscard]] std::string text() const;
 };
 

@@ -107,23 +107,23 @@ void echo_datagram(int fd)
 
 Server::Server(const Spot &spot, const std::vector<std::uint16_t> &tcp, const std::vector<std::uint16_t> &udp,
 	       const std::string &local)
-    : child_(spot, [&](Channel &channel) {
-	      std::vector<Fd> sockets;
-	      std::vector<Kind> kinds;
-	      const int on = 1;
-	      for (const auto port : tcp) {
-		      sockets.push_back(bound(SOCK_STREAM, local, port));
-		      kinds.push_back(Kind::listener);
-	      }
-	      for (const auto port : udp) {
-		      sockets.push_back(bound(SOCK_DGRAM, local, port));
-		      kinds.push_back(Kind::datagrams);
-		      ::setsockopt(sockets.back().get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-		      ::setsockopt(sockets.back().get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
-	      }
-	      channel.send("ready");
-	      serve(std::move(sockets), std::move(kinds));
-      })
+	: child_(spot, [&](Channel &channel) {
+		  std::vector<Fd> sockets;
+		  std::vector<Kind> kinds;
+		  const int on = 1;
+		  for (const auto port : tcp) {
+			  sockets.push_back(bound(SOCK_STREAM, local, port));
+			  kinds.push_back(Kind::listener);
+		  }
+		  for (const auto port : udp) {
+			  sockets.push_back(bound(SOCK_DGRAM, local, port));
+			  kinds.push_back(Kind::datagrams);
+			  ::setsockopt(sockets.back().get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+			  ::setsockopt(sockets.back().get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+		  }
+		  channel.send("ready");
+		  serve(std::move(sockets), std::move(kinds));
+	  })
 {
 	(void)child_.answer();
 }

@@ -83,7 +83,8 @@ Child::Child(const Spot &spot, const std::function<void(Channel &)> &body)
 		enter(spot);
 		body(channel);
 	} catch (const std::exception &error) {
-		(void)!::write(channel.fd(), ("error: " + std::string(error.what())).c_str(), 7 + std::strlen(error.what()));
+		(void)!::write(channel.fd(), ("error: " + std::string(error.what())).c_str(),
+			       7 + std::strlen(error.what()));
 		::_exit(1);
 	}
 	::_exit(0);
@@ -111,8 +112,7 @@ void Child::stop()
 	if (pid_ <= 0)
 		return;
 	::kill(pid_, SIGKILL);
-	while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-	}
+	while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
 	pid_ = -1;
 }
 
@@ -164,7 +164,7 @@ std::string whole(int fd)
 } // namespace
 
 Program::Program(const std::vector<std::string> &argv, const std::string &input, const Spot &spot)
-    : out_(scratch("stdout")), err_(scratch("stderr"))
+	: out_(scratch("stdout")), err_(scratch("stderr"))
 {
 	const Fd in = scratch("stdin");
 	if (::pwrite(in.get(), input.data(), input.size(), 0) != static_cast<ssize_t>(input.size()))
@@ -195,9 +195,8 @@ Program::Program(const std::vector<std::string> &argv, const std::string &input,
 }
 
 Program::Program(Program &&other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), out_(std::move(other.out_)), err_(std::move(other.err_))
-{
-}
+	: pid_(std::exchange(other.pid_, -1)), out_(std::move(other.out_)), err_(std::move(other.err_))
+{}
 
 Program::~Program()
 {

@@ -61,7 +61,8 @@ int watch(const std::string &sources, const std::vector<std::string> &namespaces
 		std::size_t arrived = 0;
 		for (const Sniffer &sniffer : sniffers)
 			for (const Seen &seen : sniffer.take())
-				arrived += ("," + sources + ",").find("," + seen.source + ",") != std::string::npos ? 1 : 0;
+				arrived += ("," + sources + ",").find("," + seen.source + ",") != std::string::npos ? 1
+														    : 0;
 		std::printf("%zu\n", arrived);
 		std::fflush(stdout);
 	}
@@ -85,8 +86,10 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc != 4) {
-		std::fprintf(stderr, "usage: weir-try list | weir-try ATTEMPT ADDRESS PORT | weir-try watch SOURCE,... NETNS...\n"
-				     "exit: 0 got through, 10 refused, 11 time-out, 12 reset, 77 not in this kernel, 1 error\n");
+		std::fprintf(
+			stderr,
+			"usage: weir-try list | weir-try ATTEMPT ADDRESS PORT | weir-try watch SOURCE,... NETNS...\n"
+			"exit: 0 got through, 10 refused, 11 time-out, 12 reset, 77 not in this kernel, 1 error\n");
 		return 2;
 	}
 	const Attempt *attempt = find_attempt(argv[1]);
