@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of scripts/bench: medians of one run of weir-bench, ratios, and the targets beside them."""
+import json
+import statistics
+import sys
+
+UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+runs, counters = {}, {}
+with open(sys.argv[1]) as file:
+    document = json.load(file)
+for each in document["benchmarks"]:
+    if each.get("run_type") != "iteration":
+        continue
+    name = each["name"].split("/iterations")[0].split("/min_time")[0].split("/real_time")[0].split("/manual_time")[0]
+    name = name.split("/repeats")[0]
+    if each.get("error_occurred"):
+        sys.exit(f"bench: {name}: {each['error_message']}")
+    runs.setdefault(name, []).append(each["real_time"] * UNITS[each["time_unit"]])
+    for key in ("bytes_per_second", "items_per_second", "refused_per_second", "lost", "resident_bytes", "peak_bytes",
+                "image_bytes"):
+        if key in each:
+            counters.setdefault((name, key), []).append(each[key])
+median = {name: statistics.median(times) for name, times in runs.items()}
+worst = {key: max(values) for key, values in counters.items()}
+typical = {key: statistics.median(values) for key, values in counters.items()}
+targets = []
+
+
+def heading(text):
+    print(f"\n{text}\n{'-' * len(text)}")
+
+
+def paired(one, other):
+    """The median of the ratios of repetitions that ran near each other is steadier than the ratio of medians."""
+    return statistics.median(a / b for a, b in zip(runs[one], runs[other]))
+
+
+def target(what, value, limit, unit="", least=False):
+    met = value >= limit if least else value <= limit
+    targets.append((what, f"{value:.3g}{unit}", f"{'at least' if least else 'at most'} {limit:g}{unit}", met))
+
+
+def rows_of(prefix):
+    return [name for name in median if name.startswith(prefix + "/")]
+
+
+for place in ("loopback", "veth"):
+    names = rows_of(f"connect/{place}")
+    if not names:
+        continue
+    heading(f"socket + connect + close, {place}")
+    none, empty = f"connect/{place}/none", f"connect/{place}/empty"
+    for name in names:
+        added = median[name] - median[none]
+        print(f"  {name.split('/')[-1]:18} {median[name]:9.0f} ns   {median[name] / median[none]:6.3f} x none"
+              f"   {added:+8.0f} ns")
+    floor = median[empty] - median[none]
+    added = median[f"connect/{place}/weir-1"] - median[none]
+    if floor > 0:
+        target(f"connect, {place}: weir's added cost by the empty program's", added / floor, 1.3, " x")
+    target(f"connect, {place}: 100,000 rows by 1 row", median[f"connect/{place}/weir-100000"] /
+           median[f"connect/{place}/weir-1"], 1.15, " x")
+
+for kind, text in (("cached", "a packet of a known flow"), ("first", "the first packet of a flow")):
+    names = rows_of(f"packet/{kind}")
+    if names:
+        heading(f"in the program: {text}")
+        for name in names:
+            print(f"  {name.split('/')[-1]:18} {median[name]:9.0f} ns")
+        target(f"{text}: 100,000 rows by 1 row", median[f"packet/{kind}/weir-100000"] / median[f"packet/{kind}/weir-1"],
+               1.15, " x")
+
+if rows_of("compile"):
+    heading("a change of policy")
+    for name in rows_of("compile"):
+        what = name.split("/")[-1]
+        publish = median.get(f"publish/{what}")
+        print(f"  {what:18} compile {median[name] / 1e6:9.2f} ms   publish {(publish or 0) / 1e6:8.2f} ms"
+              f"   image {typical[(name, 'image_bytes')] / 1024:9.0f} KiB")
+if "publish/weir-100000" in median:
+    target("publish of 100,000 rows", median["publish/weir-100000"] / 1e6, 100, " ms")
+
+for kind, key, unit, scale in (("stream", "bytes_per_second", "Gbit/s", 8e-9), ("datagram", "items_per_second", "k/s", 1e-3)):
+    names = rows_of(kind)
+    if names:
+        heading(f"{kind}, across the veth")
+        for name in names:
+            print(f"  {name.split('/')[-1]:18} {typical[(name, key)] * scale:9.2f} {unit}"
+                  f"   {typical[(name, key)] / typical[(kind + '/none', key)]:6.3f} x none")
+if rows_of("stream"):
+    rate = [a / b for a, b in zip(counters[("stream/weir-1", "bytes_per_second")],
+                                  counters[("stream/none", "bytes_per_second")])]
+    target("an established TCP stream by none", statistics.median(rate), 0.99, " x", least=True)
+
+if rows_of("events"):
+    heading("refusals while weir run writes them")
+    for name in rows_of("events"):
+        print(f"  {name.split('/')[-1]:>10} asked   {typical[(name, 'refused_per_second')] / 1e3:8.1f} k/s"
+              f"   lost {worst[(name, 'lost')]:9.0f}   resident {worst[(name, 'peak_bytes')] / 2**20:6.1f} MiB at most")
+    target("lost at 100,000 refusals a second", worst[("events/100000", "lost")], 0)
+    target("resident memory of weir run", max(worst[(name, "peak_bytes")] for name in rows_of("events")) / 2**20, 16, " MiB")
+
+heading("targets")
+for what, value, limit, met in targets:
+    print(f"  {'met   ' if met else 'MISSED'}  {what}: {value}, {limit}")
