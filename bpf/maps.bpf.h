@@ -10,6 +10,8 @@
 
 /* Which of the policy's cgroups this copy of the programs is attached to. Set before loading. */
 const volatile __u32 scope __weak = 0;
+/* Which build of the programs this is: a hash of their object. Set before loading, read back by `weir status`. */
+const volatile __u64 build __weak = 0;
 
 /* One slot: the image in force. Changing the pointer is the swap. */
 struct weir_image_map {

@@ -35,9 +35,9 @@ std::string instance_complaint(const std::string &name)
 	const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
 	const bool good = !name.empty() && name.size() <= 32 && alphanumeric(name.front()) &&
 	                  std::ranges::all_of(name, [&](char c) {
-		                  return alphanumeric(c) || c == '_' || c == '.' || c == '-';
+		                  return alphanumeric(c) || c == '_' || c == '-';
 	                  });
-	return good ? "" : "up to 32 of a-z, 0-9, \"_\", \".\" and \"-\", the first one a letter or a digit";
+	return good ? "" : "up to 32 of a-z, 0-9, \"_\" and \"-\", the first one a letter or a digit";
 }
 
 std::string directory_complaint(const std::string &path)

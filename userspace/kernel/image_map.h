@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// An image as a map of the kernel. Internal.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "compile/image.h"
+
+namespace weir::kernel {
+
+/// A map that holds the image, frozen: user space can't change it any more, programs only tally in it.
+Result<Fd> make_image_map(const Image &);
+
+/// Puts an image map in the slot of `images`: the swap.
+Result<> publish(int images_fd, int image_fd);
+
+/// What is in the slot of `images`. Exit::absent when nothing is.
+Result<Image> published(int images_fd);
+
+} // namespace weir::kernel

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading back what is in force: only the kernel is asked, and everything that it says is checked.
+#include "kernel/hooks.h"
+#include "kernel/image_map.h"
+#include "kernel/pins.h"
+#include "policy/policy.h"
+
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace weir::kernel {
+
+namespace {
+
+/// The image in the kernel is what its own policy compiles to; only the tallies may differ.
+Result<> check_image(const Image &image, const BoundPolicy &policy)
+{
+	const auto &header = image.header();
+	const auto text = text_of(image);
+	if (!text)
+		return std::unexpected(text.error());
+	if (digest_of(*text) != std::to_array(image.trailer().digest))
+		return fail("the policy in the kernel does not have the digest that stands beside it");
+	const auto again =
+	    compile(policy, {.generation = header.generation, .observe = (header.flags & WEIR_IMAGE_OBSERVE) != 0});
+	if (!again)
+		return std::unexpected(again.error());
+	const auto differs = [] { return fail("the image in the kernel is not what its policy compiles to"); };
+	if (again->lines.size() != image.lines.size())
+		return differs();
+	const auto first = header.tallies;
+	const auto last = first + (header.row_count + WEIR_TALLY_SLOTS - 1) / WEIR_TALLY_SLOTS;
+	if (std::memcmp(&again->lines[0], &image.lines[0], WEIR_LINE) != 0)
+		return differs();
+	for (std::size_t line = 1; line < image.lines.size(); ++line)
+		if ((line < first || line >= last) && std::memcmp(&again->lines[line], &image.lines[line], WEIR_LINE) != 0)
+			return differs();
+	return {};
+}
+
+Result<Counters> counters_of(int fd)
+{
+	const int processors = libbpf_num_possible_cpus();
+	if (processors < 1)
+		return system_error("counting the processors", -processors);
+	std::vector<weir_counter> each(static_cast<std::size_t>(processors));
+	Counters sums(WEIR_COUNTERS);
+	for (__u32 index = 0; index < WEIR_COUNTERS; ++index) {
+		if (bpf_map_lookup_elem(fd, &index, each.data()) != 0)
+			return system_error("reading the counters", errno);
+		for (const auto &one : each) {
+			sums[index].refused += one.refused;
+			sums[index].observed += one.observed;
+			sums[index].reported += one.reported;
+			sums[index].lost += one.lost;
+		}
+	}
+	return sums;
+}
+
+void inspect_hooks(const Where &where, std::uint32_t images_id, State &state)
+{
+	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+		const auto &path = state.policy.scopes[scope].cgroup;
+		const auto cgroup = open_cgroup(path);
+		for (const auto &hook : hooks) {
+			const auto seen = look_at(link_path(where.directory(), scope, hook),
+						  {hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id});
+			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate), static_cast<std::uint8_t>(scope),
+					       seen.attached, seen.problem});
+			if (!seen.problem.empty())
+				state.problems.push_back(seen.problem);
+		}
+	}
+}
+
+} // namespace
+
+Result<Image> read_image(const Where &where)
+{
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
+	const auto images = open_pin(where.directory() + "/maps/images");
+	if (!images)
+		return std::unexpected(images.error());
+	return published(images->get());
+}
+
+Result<Counters> read_counters(const Where &where)
+{
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
+	const auto counters = open_pin(where.directory() + "/maps/counters");
+	if (!counters)
+		return std::unexpected(counters.error());
+	return counters_of(counters->get());
+}
+
+Result<State> inspect(const Where &where)
+{
+	const Libbpf quiet;
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
+	State state;
+	state.counters.resize(WEIR_COUNTERS);
+	const auto broken = [&state](const Error &error, const std::string &what) {
+		state.problems.push_back(what + ": " + error.message);
+		return state;
+	};
+	const auto maps = open_maps(where.directory());
+	if (!maps)
+		return broken(maps.error(), "a map of the instance is missing, apply again");
+	if (auto counters = counters_of(map_of(*maps, "counters")))
+		state.counters = std::move(*counters);
+	else
+		state.problems.push_back(counters.error().message);
+	const auto image = published(map_of(*maps, "images"));
+	if (!image)
+		return broken(image.error(), "the policy can't be read");
+	const auto text = text_of(*image);
+	if (!text)
+		return broken(text.error(), "the policy can't be read");
+	auto policy = policy::from_canonical(*text);
+	if (!policy)
+		return broken(policy.error(), "the policy can't be read");
+	const auto &header = image->header();
+	state.policy = std::move(*policy);
+	state.generation = header.generation;
+	state.observe = (header.flags & WEIR_IMAGE_OBSERVE) != 0;
+	state.digest = hex(image->trailer().digest);
+	if (auto good = check_image(*image, state.policy); !good) {
+		state.problems.push_back(good.error().message);
+	} else {
+		state.tallies.resize(header.row_count);
+		std::memcpy(state.tallies.data(), &image->lines[header.tallies], header.row_count * sizeof(std::uint64_t));
+	}
+	const auto images = info_of<bpf_map_info>(map_of(*maps, "images"));
+	inspect_hooks(where, images ? images->id : 0, state);
+	return state;
+}
+
+} // namespace weir::kernel

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/owners.h"
+
+#include "base/fd.h"
+#include "bpf/abi.h"
+
+#include <bpf/bpf.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+namespace weir::kernel {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+weir_owner owner_of(pid_t pid)
+{
+	weir_owner owner{};
+	owner.pid = static_cast<__u32>(pid);
+	std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+	for (std::string line; std::getline(status, line);) {
+		unsigned real = 0;
+		unsigned effective = 0;
+		if (line.starts_with("Name:")) {
+			const auto at = line.find_first_not_of(" \t", 5);
+			if (at != std::string::npos)
+				line.copy(owner.comm, WEIR_COMM_SIZE - 1, at);
+		} else if (std::sscanf(line.c_str(), "Uid: %u %u", &real, &effective) == 2) {
+			owner.uid = real; // as bpf_get_current_uid_gid() gives it
+		} else if (std::sscanf(line.c_str(), "Gid: %u %u", &real, &effective) == 2) {
+			owner.gid = real;
+		}
+	}
+	return owner;
+}
+
+bool is_ip(int socket)
+{
+	int domain = 0;
+	socklen_t size = sizeof(domain);
+	return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && (domain == AF_INET || domain == AF_INET6);
+}
+
+void note_process(int owners_fd, pid_t pid)
+{
+	const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+	if (!process)
+		return;
+	const auto owner = owner_of(pid);
+	std::error_code gone;
+	const fs::path descriptors = "/proc/" + std::to_string(pid) + "/fd";
+	for (fs::directory_iterator at(descriptors, gone), end; !gone && at != end; at.increment(gone)) {
+		std::error_code error;
+		if (!fs::read_symlink(at->path(), error).string().starts_with("socket:"))
+			continue;
+		const auto name = at->path().filename().string();
+		int number = -1;
+		std::from_chars(name.data(), name.data() + name.size(), number);
+		const Fd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+		const int fd = socket.get();
+		if (socket && is_ip(fd))
+			bpf_map_update_elem(owners_fd, &fd, &owner, BPF_NOEXIST);
+	}
+}
+
+} // namespace
+
+void note_owners(int owners_fd, const std::string &cgroup)
+{
+	std::ifstream processes(cgroup + "/cgroup.procs");
+	for (pid_t pid = 0; processes >> pid;)
+		note_process(owners_fd, pid);
+	std::error_code gone;
+	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
+		std::error_code error;
+		if (at->is_directory(error) && !at->is_symlink(error))
+			note_owners(owners_fd, at->path());
+	}
+}
+
+} // namespace weir::kernel

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sockets that were opened before the policy. Internal.
+#pragma once
+
+#include <string>
+
+namespace weir::kernel {
+
+/// Notes on each IP socket of each process of a cgroup, and of those below it, which process has it, as
+/// sock_create does for those that come later. As well as it goes: a socket that can't be reached is judged
+/// without a name, and a raw one by what the kernel itself may send.
+void note_owners(int owners_fd, const std::string &cgroup);
+
+} // namespace weir::kernel

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/pins.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+namespace weir::kernel {
+
+namespace {
+
+Result<std::vector<std::string>> names_in(const std::string &directory)
+{
+	std::vector<std::string> names;
+	const std::unique_ptr<DIR, int (*)(DIR *)> open(::opendir(directory.c_str()), ::closedir);
+	if (!open) {
+		if (errno == ENOENT)
+			return names;
+		return system_error(directory, errno);
+	}
+	while (const dirent *entry = ::readdir(open.get()))
+		if (const std::string name = entry->d_name; name != "." && name != "..")
+			names.push_back(name);
+	std::ranges::sort(names);
+	return names;
+}
+
+} // namespace
+
+std::string new_directory(const Where &where)
+{
+	return where.directory() + "@new";
+}
+
+std::string old_directory(const Where &where)
+{
+	return where.directory() + "@old";
+}
+
+Result<bool> tidy(const Where &where)
+{
+	bool found = false;
+	// Killed between the two renames of replace(): the new one is complete, and attached.
+	if (!exists(where.directory()) && exists(old_directory(where)) && exists(new_directory(where))) {
+		if (::rename(new_directory(where).c_str(), where.directory().c_str()) != 0)
+			return system_error("renaming " + new_directory(where), errno);
+		found = true;
+	}
+	for (const auto &left : {new_directory(where), old_directory(where)}) {
+		if (!exists(left))
+			continue;
+		if (auto dropped = drop(left); !dropped)
+			return std::unexpected(std::move(dropped).error());
+		found = true;
+	}
+	return found;
+}
+
+Result<> make_directory(const std::string &directory)
+{
+	for (const auto &each : {directory, directory + "/maps", directory + "/links"})
+		if (::mkdir(each.c_str(), 0700) != 0)
+			return system_error("making " + each, errno);
+	return {};
+}
+
+Result<std::vector<std::string>> drop(const std::string &directory)
+{
+	auto links = names_in(directory + "/links");
+	if (!links)
+		return links;
+	for (const auto &name : *links) {
+		const auto path = directory + "/links/" + name;
+		// Unpinning detaches, too, but some time later.
+		if (const auto link = open_pin(path))
+			bpf_link_detach(link->get());
+		if (::unlink(path.c_str()) != 0)
+			return system_error("unpinning " + path, errno);
+	}
+	const auto maps = names_in(directory + "/maps");
+	if (!maps)
+		return std::unexpected(maps.error());
+	for (const auto &name : *maps)
+		if (::unlink((directory + "/maps/" + name).c_str()) != 0)
+			return system_error("unpinning " + name, errno);
+	for (const auto &each : {directory + "/links", directory + "/maps", directory})
+		if (::rmdir(each.c_str()) != 0 && errno != ENOENT)
+			return system_error("removing " + each, errno);
+	return links;
+}
+
+Result<> replace(const Where &where)
+{
+	const auto now = where.directory();
+	if (exists(now) && ::rename(now.c_str(), old_directory(where).c_str()) != 0)
+		return system_error("renaming " + now, errno);
+	if (::rename(new_directory(where).c_str(), now.c_str()) != 0)
+		return system_error("renaming " + new_directory(where), errno);
+	if (exists(old_directory(where)))
+		if (auto dropped = drop(old_directory(where)); !dropped)
+			return std::unexpected(std::move(dropped).error());
+	return {};
+}
+
+Result<> must_exist(const Where &where)
+{
+	struct stat status {};
+	if (::lstat(where.directory().c_str(), &status) == 0)
+		return {};
+	if (errno != ENOENT && errno != ENOTDIR)
+		return system_error(where.directory(), errno);
+	return fail(Exit::absent, fmt::format("instance {} is not loaded: nothing is enforced by it\n  weir apply loads it",
+					      where.instance));
+}
+
+std::vector<std::string> instances(const std::string &bpffs)
+{
+	auto names = names_in(bpffs + "/weir");
+	if (!names)
+		return {};
+	std::erase_if(*names, [](const std::string &name) { return name.contains('@'); });
+	return *names;
+}
+
+} // namespace weir::kernel
