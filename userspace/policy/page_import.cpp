@@ -112,6 +112,13 @@ Result<Row> PageImport::row(const TableRow &line, bool installation) const
 {
 	const std::vector<std::string> &cells = line.cells;
 	const std::size_t comment = columns.size() - 1;
+	const std::size_t wanted = installation ? installation_columns : columns.size();
+	if (cells.size() != wanted) {
+		return error(line.line, "this row has " + std::to_string(cells.size()) + " cells, the header has " +
+		                            std::to_string(wanted),
+		             cells.size() < wanted ? "give every column a cell, if need be an empty one"
+		                                   : "write a bar that belongs to a cell as \\|");
+	}
 	for (std::size_t index = 0; index < cells.size(); index++) {
 		if (const std::string complaint = text_complaint(cells[index], index == comment); !complaint.empty()) {
 			return error(line.line, in_quotes(columns[index]) + ' ' + complaint, "");

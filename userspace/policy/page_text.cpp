@@ -121,12 +121,6 @@ Result<std::size_t> PageReader::table(std::size_t index)
 		for (const std::string &cell : raw_cells(line)) {
 			row.cells.push_back(plain(cell));
 		}
-		if (row.cells.size() != columns) {
-			return error(at, "this row has " + std::to_string(row.cells.size()) + " cells, the header has " +
-			                     std::to_string(columns),
-			             row.cells.size() < columns ? "give every column a cell, if need be an empty one"
-			                                        : "write a bar that belongs to a cell as \\|");
-		}
 		table.rows.push_back(std::move(row));
 	}
 	if (table.rows.empty()) {

@@ -19,7 +19,7 @@ struct Table {
 	std::string heading;   ///< "Running without VPN/containers", "" = none
 	std::string component; ///< of "On the X component", "" = none since the heading
 	TableRow header;
-	std::vector<TableRow> rows;
+	std::vector<TableRow> rows; ///< may have more or fewer cells than the header
 };
 
 /// Every table of the page, in Markdown (`| a | b |`, headings with #) or in the text of the page (`a | b |`,

@@ -199,7 +199,7 @@ constexpr BadFile bad_sites[] = {
     3 | optional = ["grpc"]
       |             ^
   take it out of the list)"},
-    {"name_not_bound", "researcher = \"192.0.2.10\"", "", R"(m.toml:6:56: error: row "grpc": "researcher" is not bound
+    {"name_not_bound", "researcher = \"192.0.2.10\"", "", R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                                            ^
   add to [names] in s.toml: researcher = "ADDRESS")"},
@@ -211,15 +211,15 @@ constexpr BadFile bad_sites[] = {
     5 | nodes = "192.0.2.1"
       | ^
   take it out of [names])"},
-    {"no_cgroup", "node = \"/c/node\"", "", R"(m.toml:6:37: error: row "grpc": component "node" has no cgroup
+    {"no_cgroup", "node = \"/c/node\"", "", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   add to [cgroups] in s.toml: node = "/sys/fs/cgroup/...")"},
-    {"cgroup_mistyped", "node =", "nod =", R"(m.toml:6:37: error: row "grpc": component "node" has no cgroup
+    {"cgroup_mistyped", "node =", "nod =", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   did you mean "nod"?)"},
-    {"cgroup_of_the_peer", "node =", "researcher =", R"(m.toml:6:37: error: row "grpc": "node" is not a component of this host, but its peer is
+    {"cgroup_of_the_peer", "node =", "researcher =", R"(m.toml:6:38: error: row "grpc": "node" is not a component of this host, but its peer is
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   is dir = "in" meant?)"},
@@ -231,11 +231,11 @@ constexpr BadFile bad_sites[] = {
     7 | database = "/c/db"
       | ^
   take it out of [cgroups])"},
-    {"icmp_to_ipv6", "[]\n[names]", "[\"ping\"]\n[names]\nmonitor = \"2001:db8::1\"", R"(m.toml:9:76: error: row "ping": can never match: ICMP is of IPv4, and "monitor" has IPv6 addresses only
+    {"icmp_to_ipv6", "[]\n[names]", "[\"ping\"]\n[names]\nmonitor = \"2001:db8::1\"", R"(m.toml:9:78: error: row "ping": can never match: ICMP is of IPv4, and "monitor" has IPv6 addresses only
     9 |  {id = "ping", dir = "out", source = "node", destination = "monitor", port = "ICMP/8", service = "p", type = "...
       |                                                                              ^
   use ICMPv6, or bind an IPv4 address)"},
-    {"icmpv6_to_ipv4", "[]\n[names]", "[\"ping6\"]\n[names]\nmonitor = \"192.0.2.9\"", R"(m.toml:10:77: error: row "ping6": can never match: ICMPv6 is of IPv6, and "monitor" has IPv4 addresses only
+    {"icmpv6_to_ipv4", "[]\n[names]", "[\"ping6\"]\n[names]\nmonitor = \"192.0.2.9\"", R"(m.toml:10:79: error: row "ping6": can never match: ICMPv6 is of IPv6, and "monitor" has IPv4 addresses only
    10 |  {id = "ping6", dir = "out", source = "node", destination = "monitor", port = "ICMPv6/128", service = "p", typ...
       |                                                                               ^
   use ICMP, or bind an IPv6 address)"},
