@@ -212,13 +212,16 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 		watched[1].fd = sink_.fd();
 	if (for_events)
 		watched[2].fd = ring_->epoll_fd();
-	::poll(watched, 3, static_cast<int>(std::max<std::int64_t>(longest_ns / ms, 0)));
+	// Up, not down: the last part of a millisecond would be a busy loop.
+	::poll(watched, 3, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
 {
 	for (;;) {
 		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
+		if (!taken)
+			ring_error_ = taken.error();
 		if (!taken || *taken == 0 || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_))
 			return;
 	}
