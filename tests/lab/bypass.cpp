@@ -26,6 +26,9 @@ const std::set<std::string> admitted_by_row{
 	"io-uring-connect4", "io-uring-connect6"};
 // clang-format on
 
+/// The kernel forgets to tell the sender: ping_v6_sendmsg() gives no error of icmpv6_push_pending_frames().
+const std::set<std::string> never_told{"icmp6-ping"};
+
 class Bypass : public LabTest, public ::testing::WithParamInterface<Attempt> {
 protected:
 	static void SetUpTestSuite()
@@ -53,9 +56,15 @@ protected:
 		const Outcome outcome = attempt(lab().in_node(), GetParam(), target);
 		const auto packets = witnesses().arrived();
 		EXPECT_TRUE(packets.empty()) << "this arrived:\n" << listed(packets);
-		EXPECT_TRUE(is_stopped(outcome));
+		if (!never_told.contains(GetParam().name)) {
+			EXPECT_TRUE(is_stopped(outcome));
+		}
 	}
 };
+
+// Suites of their own, so that no case has to be skipped for what it is.
+class OtherPortBypass : public Bypass {};
+class RowsPortBypass : public Bypass {};
 
 TEST_P(Bypass, ToTheInternetIsRefused)
 {
@@ -72,31 +81,46 @@ TEST_P(Bypass, ToTheInternetIsRefused)
 	EXPECT_FALSE(witnesses().arrived().empty()) << "closed now? then the documentation is out of date";
 }
 
-TEST_P(Bypass, ToAnotherPortOfTheResearcherIsRefused)
+TEST_P(OtherPortBypass, IsRefused)
 {
-	if (GetParam().is_residual)
-		GTEST_SKIP() << "open at these gates, see ToTheInternetIsRefused";
 	const Target target{GetParam().family == 4 ? researcher4 : researcher6, 443};
 	if (!works_outside(target))
 		GTEST_SKIP() << "this kernel hasn't got it";
 	expect_refused(target);
 }
 
-TEST_P(Bypass, ToTheResearchersPortIsRefusedUnlessItIsTheRow)
+TEST_P(RowsPortBypass, IsRefusedUnlessItIsTheRow)
 {
-	if (GetParam().is_residual || admitted_by_row.contains(GetParam().name))
-		GTEST_SKIP() << "the row admits it";
 	const Target target{GetParam().family == 4 ? researcher4 : researcher6, 50051};
 	if (!works_outside(target))
 		GTEST_SKIP() << "this kernel hasn't got it";
 	expect_refused(target);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Bypass, ::testing::ValuesIn(every_attempt()), [](const auto &each) {
+std::vector<Attempt> held_attempts()
+{
+	auto all = every_attempt();
+	std::erase_if(all, [](const Attempt &each) { return each.is_residual; });
+	return all;
+}
+
+std::vector<Attempt> rowless_attempts()
+{
+	auto all = held_attempts();
+	std::erase_if(all, [](const Attempt &each) { return admitted_by_row.contains(each.name); });
+	return all;
+}
+
+std::string test_name(const ::testing::TestParamInfo<Attempt> &each)
+{
 	std::string name = each.param.name;
 	std::ranges::replace(name, '-', '_');
 	return name;
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Bypass, ::testing::ValuesIn(every_attempt()), test_name);
+INSTANTIATE_TEST_SUITE_P(Every, OtherPortBypass, ::testing::ValuesIn(held_attempts()), test_name);
+INSTANTIATE_TEST_SUITE_P(Every, RowsPortBypass, ::testing::ValuesIn(rowless_attempts()), test_name);
 
 } // namespace
 
