@@ -54,6 +54,7 @@ private:
 	Result<> unused() const;
 	[[nodiscard]] bool is_on(const Row &) const;
 	[[nodiscard]] std::string site_name() const;
+	[[nodiscard]] std::string mistyped(std::string_view table, std::string_view key) const;
 	[[nodiscard]] std::unexpected<Error> row_error(const Row &, std::string_view key, std::string_view what,
 	                                               std::string_view hint) const;
 
@@ -67,6 +68,12 @@ private:
 std::string Binder::site_name() const
 {
 	return site_.place.file.empty() ? "the site file" : site_.place.file;
+}
+
+// Of the two files the matrix is the one that was approved: the site is more likely wrong.
+std::string Binder::mistyped(std::string_view table, std::string_view key) const
+{
+	return '[' + std::string(table) + "] in " + site_name() + " has " + in_quotes(key) + ": is that a typing error?";
 }
 
 std::unexpected<Error> Binder::row_error(const Row &row, std::string_view key, std::string_view what,
@@ -127,10 +134,11 @@ Result<std::uint8_t> Binder::scope_of(const Row &row)
 			return row_error(row, key, in_quotes(component) + " is not a component of this host, but its peer is",
 			                 std::string("is dir = \"") + (out ? "in" : "out") + "\" meant?");
 		}
+		const std::string near = nearest(component, keys_of(site_.cgroups));
 		return row_error(row, key, "component " + in_quotes(component) + " has no cgroup",
-		                 or_else(did_you_mean(component, keys_of(site_.cgroups)),
-		                         "add to [cgroups] in " + site_name() + ": " + toml_key(component) +
-		                             " = \"/sys/fs/cgroup/...\""));
+		                 !near.empty() ? mistyped("cgroups", near)
+		                               : "add to [cgroups] in " + site_name() + ": " + toml_key(component) +
+		                                     " = \"/sys/fs/cgroup/...\"");
 	}
 	const auto next = static_cast<std::uint8_t>(policy_.scopes.size());
 	const auto [found, fresh] = scopes_.emplace(cgroup->second, next);
@@ -158,13 +166,13 @@ Result<std::vector<Prefix>> Binder::peers_of(const Row &row) const
 	}
 	const auto bound = site_.names.find(peer);
 	if (bound == site_.names.end() || bound->second.empty()) {
-		std::vector<std::string> names = keys_of(site_.names);
-		names.emplace_back(localhost_name);
-		names.emplace_back(internet_name);
+		const std::string builtin = did_you_mean(peer, {std::string(localhost_name), std::string(internet_name)});
+		const std::string near = nearest(peer, keys_of(site_.names));
 		return row_error(row, row.dir == Direction::out ? "destination" : "source",
 		                 in_quotes(peer) + " is not bound",
-		                 or_else(did_you_mean(peer, names), "add to [names] in " + site_name() + ": " +
-		                                                        toml_key(peer) + " = \"ADDRESS\""));
+		                 !near.empty() ? mistyped("names", near)
+		                               : or_else(builtin, "add to [names] in " + site_name() + ": " + toml_key(peer) +
+		                                                      " = \"ADDRESS\""));
 	}
 	return bound->second;
 }

@@ -124,7 +124,7 @@ std::unexpected<Error> error_at(std::string_view text, const Place &place, const
 std::unexpected<Error> error_at_row(const Row &row, std::string_view what, std::string_view hint)
 {
 	if (row.place.line == 0) {
-		return fail(Exit::policy, "row " + in_quotes(row.id) + ": " + std::string(what) + "\n  " + std::string(hint));
+		return error_at({}, {}, "row " + in_quotes(row.id) + ": " + std::string(what), hint);
 	}
 	const Result<std::string> text = read_file(row.place.file);
 	return error_at(text ? std::string_view(*text) : std::string_view(), row.place, what, hint);

@@ -43,8 +43,8 @@ Result<std::string> matrix_file(const Site &site, const fs::path &site_file, con
 		tried.push_back(candidate.string());
 	}
 	std::string hint = did_you_mean(site.scenario, matrices_in(policies_dir));
-	for (const std::string &path : tried) {
-		hint += (hint.empty() ? "looked for " : "; looked for ") + path;
+	for (std::size_t index = 0; index < tried.size(); index++) {
+		hint += (index > 0 ? " and " : hint.empty() ? "looked for " : " looked for ") + tried[index];
 	}
 	return error_at(site.text, place_of_site_key(site, "", "scenario"),
 	                "there is no matrix " + in_quotes(site.scenario), hint);

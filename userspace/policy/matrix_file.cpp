@@ -95,7 +95,7 @@ Result<> MatrixReader::words_of(const toml::table &table, Row &row) const
 		return std::unexpected(value.error());
 	}
 	if (const std::string complaint = text_complaint(*value, true); !complaint.empty()) {
-		return file_.error(comment->source(), "\"comment\" " + complaint);
+		return file_.error(comment->source(), {Exit::policy, "\"comment\" " + complaint});
 	}
 	row.comment = std::move(*value);
 	return {};
@@ -135,7 +135,7 @@ Result<> MatrixReader::choices_of(const toml::table &table, Row &row) const
 	}
 	const Result<Service> service = parse_service(*port);
 	if (!service) {
-		return error_at(file_.text(), file_.place(table.get("port")->source()), service.error());
+		return file_.error(table.get("port")->source(), service.error());
 	}
 	row.dir = *direction;
 	row.status = *known_status;
@@ -153,7 +153,7 @@ Result<> MatrixReader::check(const toml::table &table, const Row &row)
 	}
 	if (const Result<> good = check_sides(row); !good) {
 		const std::string_view key = row.dir == Direction::out ? "source" : "destination";
-		return error_at(file_.text(), file_.place(table.get(key)->source()), good.error());
+		return file_.error(table.get(key)->source(), good.error());
 	}
 	return {};
 }
@@ -200,7 +200,7 @@ Result<Matrix> MatrixReader::read()
 	for (const toml::node &entry : *rows) {
 		const toml::table *table = entry.as_table();
 		if (table == nullptr) {
-			return file_.wrong_type(entry, "row", "a table");
+			return file_.wrong_type(entry, "row", "a table", "begin each row with [[row]]");
 		}
 		Result<Row> one = row(*table);
 		if (!one) {

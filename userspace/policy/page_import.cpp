@@ -121,7 +121,7 @@ Result<Row> PageImport::row(const TableRow &line, bool installation) const
 	}
 	for (std::size_t index = 0; index < cells.size(); index++) {
 		if (const std::string complaint = text_complaint(cells[index], index == comment); !complaint.empty()) {
-			return error(line.line, in_quotes(columns[index]) + ' ' + complaint, "");
+			return phrase_error(line.line, {Exit::policy, in_quotes(columns[index]) + ' ' + complaint});
 		}
 	}
 	Row row;
@@ -180,7 +180,8 @@ Result<Matrix> PageImport::matrix(const Table &table) const
 	matrix.title = table.heading;
 	matrix.place = {file_, table.header.line, 1};
 	if (const std::string complaint = id_complaint(matrix.scenario); !complaint.empty()) {
-		return error(table.header.line, "the component " + in_quotes(table.component) + ' ' + complaint, "");
+		return phrase_error(table.header.line,
+		                    {Exit::policy, "the component " + in_quotes(table.component) + ' ' + complaint});
 	}
 	if (const Result<> good = header(table, installation); !good) {
 		return std::unexpected(good.error());

@@ -110,7 +110,7 @@ Result<const toml::table *> SiteReader::table(std::string_view key, std::string_
 Result<> SiteReader::key_of(const toml::key &key, std::string_view builtin_hint) const
 {
 	if (const std::string complaint = text_complaint(key.str(), false); !complaint.empty()) {
-		return file_.error(key.source(), "the name " + in_quotes(key.str()) + ' ' + complaint);
+		return file_.error(key.source(), {Exit::policy, "the name " + in_quotes(key.str()) + ' ' + complaint});
 	}
 	if (is_builtin_name(key.str())) {
 		return file_.error(key.source(), in_quotes(key.str()) + " is built in", builtin_hint);
@@ -122,11 +122,11 @@ Result<Prefix> SiteReader::prefix(const toml::node &node, std::string_view name)
 {
 	const toml::value<std::string> *text = node.as_string();
 	if (text == nullptr) {
-		return file_.wrong_type(node, name, "an address");
+		return file_.wrong_type(node, name, "an address", "put the address in quotes, such as \"192.0.2.10\"");
 	}
 	Result<Prefix> prefix = parse_peer(text->get());
 	if (!prefix) {
-		return error_at(file_.text(), file_.place(node.source()), prefix.error());
+		return file_.error(node.source(), prefix.error());
 	}
 	return prefix;
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t text_limit = 1024;
 constexpr std::size_t id_limit = 64;
+constexpr const char *empty_complaint = "is empty\ngive it a value";
 
 char lower(char c)
 {
@@ -100,7 +101,7 @@ std::string in_quotes(std::string_view text)
 	return out + '"';
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates)
+std::string nearest(std::string_view word, const std::vector<std::string> &candidates)
 {
 	if (word.size() > 256) {
 		return ""; // no typing error; and the cost is the product of the lengths
@@ -117,7 +118,13 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string> &
 			best = &candidate;
 		}
 	}
-	return best == nullptr ? "" : "did you mean " + in_quotes(*best) + "?";
+	return best == nullptr ? "" : *best;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates)
+{
+	const std::string near = nearest(word, candidates);
+	return near.empty() ? "" : "did you mean " + in_quotes(near) + "?";
 }
 
 std::string squeezed(std::string_view text)
@@ -152,19 +159,19 @@ std::size_t width(std::string_view text)
 std::string text_complaint(std::string_view text, bool may_be_empty)
 {
 	if (text.empty()) {
-		return may_be_empty ? "" : "is empty";
+		return may_be_empty ? "" : empty_complaint;
 	}
 	if (text.size() > text_limit) {
-		return "is longer than " + std::to_string(text_limit) + " bytes";
+		return "is longer than " + std::to_string(text_limit) + " bytes\nshorten it";
 	}
 	for (std::size_t at = 0; at < text.size();) {
 		const std::optional<char32_t> point = next_code_point(text, at);
 		if (!point || is_hidden(*point)) {
-			return "holds a character that cannot be seen";
+			return "holds a character that cannot be seen\ntake it out: what is approved has to be what is read";
 		}
 	}
 	if (text.front() == ' ' || text.back() == ' ') {
-		return "begins or ends with a space";
+		return "begins or ends with a space\ntake the space out";
 	}
 	return "";
 }
@@ -175,15 +182,15 @@ std::string id_complaint(std::string_view text)
 		return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
 	};
 	if (text.empty()) {
-		return "is empty";
+		return empty_complaint;
 	}
 	if (text.size() > id_limit) {
-		return "is longer than " + std::to_string(id_limit) + " characters";
+		return "is longer than " + std::to_string(id_limit) + " characters\nshorten it";
 	}
 	const bool good = alphanumeric(text.front()) && std::ranges::all_of(text, [&](char c) {
 		return alphanumeric(c) || c == '.' || c == '_' || c == '-';
 	});
-	return good ? "" : "is not letters, digits, \".\", \"_\" and \"-\" after a letter or a digit";
+	return good ? "" : "is not letters, digits, \".\", \"_\" and \"-\" after a letter or a digit\nwrite it like \"node-native\"";
 }
 
 } // namespace weir::policy

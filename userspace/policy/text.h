@@ -20,6 +20,8 @@ bool is_hidden(char32_t);
 /// In double quotes, hidden characters as \xNN or \u{NNNN}, cut after 80 characters.
 std::string in_quotes(std::string_view);
 
+/// The candidate that differs by no more than a typing error, "" when none does.
+std::string nearest(std::string_view word, const std::vector<std::string> &candidates);
 /// "did you mean "node"?" for the nearest of the candidates, "" when none is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string> &candidates);
 
@@ -29,7 +31,8 @@ std::string squeezed(std::string_view);
 /// Characters, for columns.
 std::size_t width(std::string_view);
 
-/// What is wrong with a text of a row or a header, as a phrase ("is empty"); "" when nothing is.
+/// What is wrong with a text of a row or a header, as a phrase, and what to do on a second line ("is empty\ngive it
+/// a value"); "" when nothing is.
 std::string text_complaint(std::string_view, bool may_be_empty);
 /// The same for an id or a scenario, which become rule ids of events and names of files.
 std::string id_complaint(std::string_view);

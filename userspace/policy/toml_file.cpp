@@ -4,6 +4,7 @@
 #include "policy/text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace weir::policy {
 namespace {
@@ -39,25 +40,45 @@ std::string joined(const std::vector<std::string> &words, const char *last)
 	return out;
 }
 
-// toml++ says "cannot redefine existing string 'port' as integer": that is our reader's most likely mistake, so
-// it is said plainly.
+// What toml++ says is for those who know the grammar. The mistakes that an admin makes are said plainly, and with
+// what to do.
 std::pair<std::string, std::string> plainly(std::string_view description)
 {
+	struct Known {
+		std::string_view part;
+		const char *what;
+		const char *hint;
+	};
+	static constexpr std::array<Known, 7> known = {{
+	    {"unescaped control characters", "the string does not end on its line", "close it with a quote"},
+	    {"key-value pair: expected value", "the key has no value", "give it one, such as: title = \"...\""},
+	    {"key-value pair: expected '='", "this is not KEY = VALUE", "a key with a space, or with a sign of its own, stands in quotes"},
+	    {"table header: expected ']'", "the header does not end on its line", "close it with ]"},
+	    {"array: encountered end-of-file", "the list does not end", "close it with ]"},
+	    {"array: expected", "the list does not go on here", "between two values stands a comma; close the list with ]"},
+	    {"could not determine value type", "this is neither text in quotes nor a number", "put text in quotes, such as \"192.0.2.10\""},
+	}};
 	constexpr std::string_view redefine = "cannot redefine existing ";
-	const std::size_t at = description.find(redefine);
-	const std::size_t quote = description.find('\'', at == std::string_view::npos ? 0 : at);
-	if (description.contains("unescaped control characters")) {
-		return {"the string does not end on its line", "close it with a quote"}; // the text has no other ones
+	if (const std::size_t at = description.find(redefine); at != std::string_view::npos) {
+		const std::size_t quote = std::min(description.find('\'', at), description.size() - 1);
+		const std::string_view rest = description.substr(quote + 1);
+		return {in_quotes(rest.substr(0, rest.find('\''))) + " is given twice", "keep one of the two"};
 	}
-	if (at == std::string_view::npos || quote == std::string_view::npos) {
-		constexpr std::string_view opening = "Error while parsing ";
-		if (description.starts_with(opening)) {
-			description.remove_prefix(opening.size());
+	for (const Known &each : known) {
+		if (description.contains(each.part)) {
+			return {each.what, each.hint};
 		}
-		return {"this is not TOML: " + std::string(description), "the language is told at https://toml.io/en/v1.0.0"};
 	}
-	const std::string_view rest = description.substr(quote + 1);
-	return {in_quotes(rest.substr(0, rest.find('\''))) + " is given twice", "keep one of the two"};
+	constexpr std::string_view opening = "Error while parsing ";
+	if (description.starts_with(opening)) {
+		description.remove_prefix(opening.size());
+	}
+	// 192.0.2.10 begins like a number, 2001:db8::1 like a time, fe80::1 and "true" like a boolean.
+	constexpr std::array<std::string_view, 6> bare = {"boolean:", "integer:", "floating-point:", "date:", "time:", "date-time:"};
+	if (std::ranges::any_of(bare, [&](std::string_view kind) { return description.starts_with(kind); })) {
+		return {"this is not a " + std::string(description), "put text in quotes, such as \"192.0.2.10\""};
+	}
+	return {"this is not TOML: " + std::string(description), "the language is told at https://toml.io/en/v1.0.0"};
 }
 
 } // namespace
@@ -90,7 +111,7 @@ Result<> TomlFile::check_format(std::string_view what) const
 	}
 	const toml::value<std::int64_t> *value = (*node)->as_integer();
 	if (value == nullptr) {
-		return wrong_type(**node, "format", "an integer");
+		return wrong_type(**node, "format", "an integer", "use: format = 1");
 	}
 	if (value->get() > 1) {
 		return error(value->source(), "format " + std::to_string(value->get()) + " is newer than this weir",
@@ -112,6 +133,11 @@ std::unexpected<Error> TomlFile::error(const toml::source_region &region, std::s
                                        std::string_view hint) const
 {
 	return error_at(text_, place(region), what, hint);
+}
+
+std::unexpected<Error> TomlFile::error(const toml::source_region &region, const Error &phrase) const
+{
+	return error_at(text_, place(region), phrase);
 }
 
 Result<> TomlFile::only(const toml::table &table, std::span<const std::string_view> keys,
@@ -145,7 +171,8 @@ Result<std::string> TomlFile::string(const toml::node &node, std::string_view ke
 	if (const toml::value<std::string> *value = node.as_string(); value != nullptr) {
 		return value->get();
 	}
-	return wrong_type(node, key, "a string");
+	return wrong_type(node, key, "a string",
+	                  node.is_value() ? "put the value in quotes" : "give one value, in quotes and without brackets");
 }
 
 Result<std::string> TomlFile::words(const toml::node &node, std::string_view key) const
@@ -155,7 +182,7 @@ Result<std::string> TomlFile::words(const toml::node &node, std::string_view key
 		return value;
 	}
 	if (const std::string complaint = text_complaint(*value, false); !complaint.empty()) {
-		return error(node.source(), in_quotes(key) + ' ' + complaint);
+		return error(node.source(), {Exit::policy, in_quotes(key) + ' ' + complaint});
 	}
 	return value;
 }
@@ -167,15 +194,16 @@ Result<std::string> TomlFile::id(const toml::node &node, std::string_view key) c
 		return value;
 	}
 	if (const std::string complaint = id_complaint(*value); !complaint.empty()) {
-		return error(node.source(), in_quotes(key) + ' ' + complaint);
+		return error(node.source(), {Exit::policy, in_quotes(key) + ' ' + complaint});
 	}
 	return value;
 }
 
 std::unexpected<Error> TomlFile::wrong_type(const toml::node &node, std::string_view key,
-                                            std::string_view wanted) const
+                                            std::string_view wanted, std::string_view hint) const
 {
-	return error(node.source(), in_quotes(key) + " is " + std::string(type_name(node)) + ", not " + std::string(wanted));
+	return error(node.source(), in_quotes(key) + " is " + std::string(type_name(node)) + ", not " + std::string(wanted),
+	             hint);
 }
 
 std::unexpected<Error> TomlFile::wrong_choice(const toml::node &node, std::string_view value, std::string_view key,

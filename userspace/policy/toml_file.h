@@ -23,6 +23,8 @@ public:
 	[[nodiscard]] Place place(const toml::source_region &) const;
 	[[nodiscard]] std::unexpected<Error> error(const toml::source_region &, std::string_view what,
 	                                           std::string_view hint = {}) const;
+	/// Of a phrase, "WHAT\nHINT".
+	[[nodiscard]] std::unexpected<Error> error(const toml::source_region &, const Error &phrase) const;
 
 	/// `where`: "a row", "a site file". `missing` is the hint when a key that must be there isn't.
 	[[nodiscard]] Result<> only(const toml::table &, std::span<const std::string_view> keys,
@@ -36,7 +38,7 @@ public:
 	/// string() that can be an id or the name of a file.
 	[[nodiscard]] Result<std::string> id(const toml::node &, std::string_view key) const;
 	[[nodiscard]] std::unexpected<Error> wrong_type(const toml::node &, std::string_view key,
-	                                                std::string_view wanted) const;
+	                                                std::string_view wanted, std::string_view hint) const;
 	/// "X is not a KEY", with the values that are.
 	[[nodiscard]] std::unexpected<Error> wrong_choice(const toml::node &, std::string_view value,
 	                                                  std::string_view key,

@@ -38,7 +38,8 @@ constexpr BadFile bad_files[] = {
 	{"scenario_with_slash", R"("node-native")", R"("a/b")",
 	 R"(s.toml:2:12: error: "scenario" is not letters, digits, ".", "_" and "-" after a letter or a digit
     2 | scenario = "a/b"
-      |            ^)"},
+      |            ^
+  write it like "node-native")"},
 	{"loopback_unknown", "optional", R"(loopback = "closed"
 optional)",
 	 R"(s.toml:3:12: error: "closed" is not a mode of loopback
@@ -49,7 +50,8 @@ optional)",
 optional)",
 	 R"(s.toml:3:12: error: "loopback" is a boolean, not a string
     3 | loopback = true
-      |            ^)"},
+      |            ^
+  put the value in quotes)"},
 	{"optional_text", R"(["node-gui"])", R"("node-gui")",
 	 R"(s.toml:3:12: error: "optional" is not a list
     3 | optional = "node-gui"
@@ -58,7 +60,8 @@ optional)",
 	{"optional_number", R"(["node-gui"])", "[1]",
 	 R"(s.toml:3:13: error: "optional" is an integer, not a string
     3 | optional = [1]
-      |             ^)"},
+      |             ^
+  put the value in quotes)"},
 	{"optional_twice", R"(["node-gui"])", R"(["a", "a"])",
 	 R"(s.toml:3:18: error: "a" is given twice
     3 | optional = ["a", "a"]
@@ -144,10 +147,41 @@ optional)",
     6 | researcher = " 192.0.2.10"
       |              ^
   write it like 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32)"},
+	{"bare_address", R"("192.0.2.10")", "192.0.2.10",
+	 R"(s.toml:6:19: error: this is not a floating-point: expected decimal digit or exponent, saw '.'
+    6 | researcher = 192.0.2.10
+      |                   ^
+  put text in quotes, such as "192.0.2.10")"},
+	{"bare_address_v6", R"("192.0.2.10")", "::1",
+	 R"(s.toml:6:14: error: this is neither text in quotes nor a number
+    6 | researcher = ::1
+      |              ^
+  put text in quotes, such as "192.0.2.10")"},
+	{"bare_address_v6_like_a_time", R"("192.0.2.10")", "2001:db8::1",
+	 R"(s.toml:6:16: error: this is not a time: expected ':', saw '0'
+    6 | researcher = 2001:db8::1
+      |                ^
+  put text in quotes, such as "192.0.2.10")"},
+	{"no_equals_sign", "researcher =", "researcher",
+	 R"(s.toml:6:12: error: this is not KEY = VALUE
+    6 | researcher "192.0.2.10"
+      |            ^
+  a key with a space, or with a sign of its own, stands in quotes)"},
+	{"open_header", "[names]", "[names",
+	 R"(s.toml:5:7: error: the header does not end on its line
+    5 | [names
+      |       ^
+  close it with ])"},
+	{"open_list", R"("192.0.2.10")", R"(["192.0.2.10")",
+	 R"(s.toml:8:1: error: the list does not go on here
+    8 | [cgroups]
+      | ^
+  between two values stands a comma; close the list with ])"},
 	{"address_number", R"("192.0.2.10")", "19",
 	 R"(s.toml:6:14: error: "researcher" is an integer, not an address
     6 | researcher = 19
-      |              ^)"},
+      |              ^
+  put the address in quotes, such as "192.0.2.10")"},
 	{"address_list_empty", R"("192.0.2.10")", "[]",
 	 R"(s.toml:6:14: error: "researcher" has no address
     6 | researcher = []
@@ -161,7 +195,8 @@ optional)",
 	{"address_list_number", R"("192.0.2.10")", R"(["192.0.2.10", 7])",
 	 R"(s.toml:6:29: error: "researcher" is an integer, not an address
     6 | researcher = ["192.0.2.10", 7]
-      |                             ^)"},
+      |                             ^
+  put the address in quotes, such as "192.0.2.10")"},
 	{"address_twice", R"("192.0.2.10")", R"(["192.0.2.10", "192.0.2.10/32"])",
 	 R"(s.toml:6:29: error: 192.0.2.10 is given twice
     6 | researcher = ["192.0.2.10", "192.0.2.10/32"]
@@ -236,7 +271,8 @@ researcher = "192.0.2.11")",
 	{"empty_name", "researcher =", R"("" =)",
 	 R"(s.toml:6:1: error: the name "" is empty
     6 | "" = "192.0.2.10"
-      | ^)"},
+      | ^
+  give it a value)"},
 	{"names_text", R"([names]
 researcher = "192.0.2.10")", R"(names = "x")",
 	 R"(s.toml:5:9: error: "names" is not a table
@@ -256,11 +292,13 @@ researcher = "192.0.2.10")", R"(names = "x")",
 	{"cgroup_list", R"("/sys/fs/cgroup/node")", R"(["/sys"])",
 	 R"(s.toml:9:8: error: "node" is an array, not a string
     9 | node = ["/sys"]
-      |        ^)"},
+      |        ^
+  give one value, in quotes and without brackets)"},
 	{"cgroup_empty", R"("/sys/fs/cgroup/node")", R"("")",
 	 R"(s.toml:9:8: error: "node" is empty
     9 | node = ""
-      |        ^)"},
+      |        ^
+  give it a value)"},
 };
 
 class BadSite : public testing::TestWithParam<BadFile> {};

@@ -206,7 +206,7 @@ constexpr BadFile bad_sites[] = {
     {"name_mistyped", "researcher =", "reseacher =", R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                                            ^
-  did you mean "reseacher"?)"},
+  [names] in s.toml has "reseacher": is that a typing error?)"},
     {"name_unused", "researcher =", "nodes = \"192.0.2.1\"\nresearcher =", R"(s.toml:5:1: error: no row has the peer "nodes"
     5 | nodes = "192.0.2.1"
       | ^
@@ -218,7 +218,7 @@ constexpr BadFile bad_sites[] = {
     {"cgroup_mistyped", "node =", "nod =", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
-  did you mean "nod"?)"},
+  [cgroups] in s.toml has "nod": is that a typing error?)"},
     {"cgroup_of_the_peer", "node =", "researcher =", R"(m.toml:6:38: error: row "grpc": "node" is not a component of this host, but its peer is
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^

@@ -82,7 +82,8 @@ TEST(MatrixFile, RowsThatAreNone)
   begin each row with [[row]])");
 	EXPECT_EQ(message_of(parse_matrix(header + "row = [3]", "m.toml")), R"(m.toml:5:8: error: "row" is an integer, not a table
     5 | row = [3]
-      |        ^)");
+      |        ^
+  begin each row with [[row]])");
 	EXPECT_EQ(message_of(parse_matrix(header + "row = []", "m.toml")), R"(m.toml:5:7: error: the matrix has no rows
     5 | row = []
       |       ^
@@ -104,7 +105,7 @@ TEST(MatrixFile, TheMarkStandsUnderTheValue)
 	// Behind tabs, and behind letters of more than one byte.
 	EXPECT_EQ(message_of(parse_matrix("format = 1\n\tscenario\t=\t7", "m.toml")),
 	          "m.toml:2:13: error: \"scenario\" is an integer, not a string\n    2 | \tscenario\t=\t7\n"
-	          "      | \t        \t \t^");
+	          "      | \t        \t \t^\n  put the value in quotes");
 	EXPECT_EQ(message_of(parse_matrix("\"format\" = 1\n\"é日本\" = 1 \n", "m.toml")),
 	          "m.toml:2:1: error: unknown key \"é日本\"\n    2 | \"é日本\" = 1 \n      | ^\n"
 	          "  a matrix file has \"format\", \"scenario\", \"title\", \"component\" and \"row\"");
@@ -219,8 +220,25 @@ TEST_F(Reading, NoMatrix)
 	write("policies/ss.toml", header + row);
 	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
 	          path("site.toml") + ":2:12: error: there is no matrix \"s\"\n    2 | scenario = \"s\"\n      |            ^\n"
-	                              "  did you mean \"ss\"?; looked for " +
-	              path("s.toml") + "; looked for " + path("policies/s.toml"));
+	                              "  did you mean \"ss\"? looked for " +
+	              path("s.toml") + " and " + path("policies/s.toml"));
+}
+
+TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
+{
+	write("site.toml", site);
+	write("s.toml", header + row);
+	const auto policy = load(path("site.toml"), path("policies"));
+	ASSERT_TRUE(policy) << policy.error().message;
+	const Row &bound = policy->rows.front().row;
+	const std::string at = path("s.toml") + ":5:1: error: ";
+	EXPECT_EQ(error_at_row(bound, "WHAT", "HINT").error().message, at + "WHAT\n    5 | [[row]]\n      | ^\n  HINT");
+	EXPECT_EQ(error_at_row(bound, "WHAT", "").error().message, at + "WHAT\n    5 | [[row]]\n      | ^");
+	std::filesystem::remove(path("s.toml")); // the place is still worth saying
+	EXPECT_EQ(error_at_row(bound, "WHAT", "HINT").error().message, at + "WHAT\n  HINT");
+	// As of a policy that was read back from the kernel.
+	EXPECT_EQ(error_at_row(policy->rows.back().row, "WHAT", "HINT").error().message,
+	          "error: row \"" + policy->rows.back().row.id + "\": WHAT\n  HINT");
 }
 
 TEST_F(Reading, AMatrixThatCannotBeReadIsNotPassedOver)

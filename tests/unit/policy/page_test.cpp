@@ -227,7 +227,8 @@ constexpr BadFile bad_pages[] = {
     8 | | in  | localhost | gui | TCP/2 | x | user | maybe |   |
   use "mandatory" or "optional")"},
     {"empty_cell", "| gui |", "| |", R"(page.md:8: error: "destination machine" is empty
-    8 | | in  | localhost | | TCP/2 | x | user | optional |   |)"},
+    8 | | in  | localhost | | TCP/2 | x | user | optional |   |
+  give it a value)"},
     {"row_of_localhost", "| in ", "| out ", R"(page.md:8: error: the source of an "out" row is a component of this host, which "localhost" is not
     8 | | out  | localhost | gui | TCP/2 | x | user | optional |   |
   name the component, or is dir = "in" meant?)"},
