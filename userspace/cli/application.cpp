@@ -34,9 +34,7 @@ std::string instance_complaint(const std::string &name)
 {
 	const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
 	const bool good = !name.empty() && name.size() <= 32 && alphanumeric(name.front()) &&
-	                  std::ranges::all_of(name, [&](char c) {
-		                  return alphanumeric(c) || c == '_' || c == '-';
-	                  });
+			  std::ranges::all_of(name, [&](char c) { return alphanumeric(c) || c == '_' || c == '-'; });
 	return good ? "" : "up to 32 of a-z, 0-9, \"_\" and \"-\", the first one a letter or a digit";
 }
 
@@ -50,17 +48,17 @@ void add_options(CLI::App &app, Context &context)
 	context.policies_dir = WEIR_POLICIES_DIR;
 	app.set_version_flag("--version", "weir " WEIR_VERSION, "Print the version");
 	app.add_option("--instance", context.where.instance, "Which policy of this host, when there are several")
-	    ->check(CLI::Validator(instance_complaint, ""))
-	    ->type_name("NAME")
-	    ->capture_default_str();
+		->check(CLI::Validator(instance_complaint, ""))
+		->type_name("NAME")
+		->capture_default_str();
 	app.add_option("--bpffs", context.where.bpffs, "Where the BPF file system is mounted")
-	    ->check(CLI::Validator(directory_complaint, ""))
-	    ->type_name("DIR")
-	    ->capture_default_str();
+		->check(CLI::Validator(directory_complaint, ""))
+		->type_name("DIR")
+		->capture_default_str();
 	app.add_option("--policies", context.policies_dir,
-	               "Where matrices are looked for that are not beside the site file")
-	    ->type_name("DIR")
-	    ->capture_default_str();
+		       "Where matrices are looked for that are not beside the site file")
+		->type_name("DIR")
+		->capture_default_str();
 	app.add_flag("--json", context.json, "Print facts as JSON");
 }
 
@@ -98,7 +96,7 @@ Result<> flush_output()
 		return fail(""); // `weir show | head` is nothing to complain of
 	}
 	return fail(std::string("cannot write to the standard output") +
-	            (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
+		    (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
 }
 
 int dispatch(Context &context)
@@ -123,8 +121,9 @@ int usage_error(const CLI::App &app, const CLI::ParseError &problem)
 			known.push_back(each->get_name());
 		}
 		const std::string near = policy::did_you_mean(words.front(), known);
-		return print_error({Exit::usage, "there is no verb or option " + policy::in_quotes(words.front()) + "\n  " +
-		                                     (near.empty() ? "weir --help names them all" : near)});
+		return print_error({Exit::usage, "there is no verb or option " + policy::in_quotes(words.front()) +
+							 "\n  " +
+							 (near.empty() ? "weir --help names them all" : near)});
 	}
 	const std::string verb = verbs.empty() ? "" : verbs.front()->get_name() + ' ';
 	return print_error({Exit::usage, std::string(problem.what()) + "\n  weir " + verb + "--help says more"});
@@ -132,7 +131,8 @@ int usage_error(const CLI::App &app, const CLI::ParseError &problem)
 
 int parse_and_dispatch(int argc, char **argv)
 {
-	CLI::App app("Holds this host to its written network matrix: what a row lists goes out, nothing else moves.", "weir");
+	CLI::App app("Holds this host to its written network matrix: what a row lists goes out, nothing else moves.",
+		     "weir");
 	app.fallthrough(); // the options of every verb stand before the verb or after it
 	app.require_subcommand(1);
 	app.footer(footer);

@@ -45,7 +45,8 @@ Result<Exit> apply(const Options &options, const Context &context)
 		std::cout << fmt::format("{} {}: generation {}, {} rows, digest {}\n", word, policy->scenario,
 					 applied->generation, policy->rows.size(), applied->digest);
 		if (options.observe && state->problems.empty())
-			std::cout << "  nothing is refused: what would be is reported; apply without --observe to enforce\n";
+			std::cout << "  nothing is refused: what would be is reported; apply without --observe to "
+				     "enforce\n";
 	}
 	for (const auto &problem : state->problems)
 		std::cerr << "weir: " << problem << '\n';
@@ -56,13 +57,16 @@ Result<Exit> apply(const Options &options, const Context &context)
 
 void add_apply(CLI::App &app, Context &context)
 {
-	auto *verb = app.add_subcommand("apply", "Put a site's policy in force, or replace the one that is; all or nothing");
+	auto *verb =
+		app.add_subcommand("apply", "Put a site's policy in force, or replace the one that is; all or nothing");
 	auto options = std::make_shared<Options>();
 	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
-	verb->footer("Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
-		     "The policy holds when this command has ended, with no process of weir running, until `weir remove` or\n"
-		     "the next boot. While it is replaced, every packet is judged by the old policy or by the new one.");
+	verb->footer(
+		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
+		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "
+		"or\n"
+		"the next boot. While it is replaced, every packet is judged by the old policy or by the new one.");
 	verb->callback([&context, options] { context.run = [&context, options] { return apply(*options, context); }; });
 }
 

@@ -25,17 +25,18 @@ Result<Exit> check(const std::string &site, const Context &context)
 	const std::string digest = hex(image->trailer().digest);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
-		    {"ok", true},
-		    {"scenario", policy->scenario},
-		    {"rows", policy->rows.size()},
-		    {"off", policy->off.size()},
-		    {"cgroups", policy->scopes.size()},
-		    {"image_bytes", image->lines.size() * WEIR_LINE},
-		    {"digest", digest},
+			{"ok", true},
+			{"scenario", policy->scenario},
+			{"rows", policy->rows.size()},
+			{"off", policy->off.size()},
+			{"cgroups", policy->scopes.size()},
+			{"image_bytes", image->lines.size() * WEIR_LINE},
+			{"digest", digest},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
-		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, digest " << digest << '\n';
+		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, digest " << digest
+			  << '\n';
 	}
 	return Exit::ok;
 }
@@ -48,7 +49,7 @@ void add_check(CLI::App &app, Context &context)
 	auto site = std::make_shared<std::string>();
 	verb->add_option("site", *site, "Site file")->required()->type_name("FILE");
 	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"
-	             "The digest is that of the policy in all its detail: `weir status` shows the one in force.");
+		     "The digest is that of the policy in all its detail: `weir status` shows the one in force.");
 	verb->callback([&context, site] { context.run = [&context, site] { return check(*site, context); }; });
 }
 

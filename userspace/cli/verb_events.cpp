@@ -50,8 +50,10 @@ Result<audit::Filter> filter_of(const Options &options)
 	if (!options.to.empty()) {
 		filter.to = Prefix::parse(options.to);
 		if (!filter.to)
-			return fail(Exit::usage, fmt::format("--to: \"{}\" is not an address, nor a network whose host bits are "
-							     "zero (192.0.2.0/24)", audit::printable(options.to)));
+			return fail(Exit::usage,
+				    fmt::format("--to: \"{}\" is not an address, nor a network whose host bits are "
+						"zero (192.0.2.0/24)",
+						audit::printable(options.to)));
 	}
 	return filter;
 }
@@ -90,7 +92,8 @@ Result<Exit> show_events(const Options &options, const Context &context)
 			std::this_thread::sleep_for(std::chrono::milliseconds(200));
 	}
 	if (!follower.is_open())
-		return fail(fmt::format("there is no {0}. `weir run --output {0}` writes it; another file can be named.", file));
+		return fail(fmt::format(
+			"there is no {0}. `weir run --output {0}` writes it; another file can be named.", file));
 	follower.finish(view);
 	return Exit::ok;
 }
@@ -102,8 +105,9 @@ void add_events(CLI::App &app, Context &context)
 	auto *verb = app.add_subcommand("events", "Show what was refused, out of a file that `weir run` wrote");
 	verb->fallthrough(); // --json, --instance and the like stand behind the verb, too
 	auto options = std::make_shared<Options>();
-	verb->add_option("file", options->file, "JSON lines; - is the standard input "
-						"[/var/log/weir/INSTANCE.jsonl]");
+	verb->add_option("file", options->file,
+			 "JSON lines; - is the standard input "
+			 "[/var/log/weir/INSTANCE.jsonl]");
 	verb->add_flag("-f,--follow", options->follow, "Wait for more, also when the file is rotated");
 	verb->add_option("--since", options->since, "From this moment (RFC 3339) or age (90s, 30m, 4h, 7d) on");
 	verb->add_option("--direction", options->direction, "out or in")->check(CLI::IsMember({"out", "in"}));
@@ -119,9 +123,8 @@ void add_events(CLI::App &app, Context &context)
 	verb->add_option("--process", options->process, "Of processes by this name");
 	verb->add_option("--to", options->to, "To this address or network")->type_name("ADDR[/LEN]");
 	verb->add_option("-n,--count", options->count, "Stop after so many records")->check(CLI::PositiveNumber);
-	verb->callback([&context, options] {
-		context.run = [&context, options] { return show_events(*options, context); };
-	});
+	verb->callback(
+		[&context, options] { context.run = [&context, options] { return show_events(*options, context); }; });
 }
 
 } // namespace weir::cli

@@ -57,13 +57,15 @@ Result<std::uint8_t> protocol_from(const std::string &text)
 		return service->protocol;
 	if (const auto number = number_up_to(text, 255))
 		return static_cast<std::uint8_t>(*number);
-	return wrong("\"" + text + "\" is no protocol", "use tcp, udp, sctp, dccp, udplite, icmp, icmpv6, or a number up to 255");
+	return wrong("\"" + text + "\" is no protocol",
+		     "use tcp, udp, sctp, dccp, udplite, icmp, icmpv6, or a number up to 255");
 }
 
 /// "192.0.2.10:443", "[2001:db8::1]:443", "192.0.2.10", "2001:db8::1"
 Result<> set_peer(const std::string &text, Question &q)
 {
-	constexpr const char *forms = "write 192.0.2.10:443 or [2001:db8::10]:443; for a protocol without ports, the address alone";
+	constexpr const char *forms =
+		"write 192.0.2.10:443 or [2001:db8::10]:443; for a protocol without ports, the address alone";
 	const Service service{q.protocol, 0, 0};
 	const bool icmp = q.protocol == IPPROTO_ICMP || q.protocol == IPPROTO_ICMPV6;
 	std::string host = text;
@@ -77,7 +79,8 @@ Result<> set_peer(const std::string &text, Question &q)
 		if (!port.empty() && port.front() != ':')
 			return wrong("\"" + text + "\" is not an address and a port", forms);
 		port.erase(0, 1);
-	} else if (const auto colon = text.find(':'); colon != std::string::npos && text.find(':', colon + 1) == std::string::npos) {
+	} else if (const auto colon = text.find(':');
+		   colon != std::string::npos && text.find(':', colon + 1) == std::string::npos) {
 		host = text.substr(0, colon);
 		port = text.substr(colon + 1);
 	}
@@ -87,7 +90,8 @@ Result<> set_peer(const std::string &text, Question &q)
 	q.remote = *address;
 	if (!service.has_ports()) {
 		if (!port.empty())
-			return wrong("IP protocol " + std::to_string(q.protocol) + " has no ports", "give the address alone");
+			return wrong("IP protocol " + std::to_string(q.protocol) + " has no ports",
+				     "give the address alone");
 		return {};
 	}
 	if (port.empty() && icmp) {
@@ -153,7 +157,8 @@ std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
 		const Address remote = judged_form(q.remote);
 		const bool dir = row.row.dir == q.dir;
 		const bool protocol = service.protocol == q.protocol;
-		const bool port = protocol && (!service.has_ports() || (service.first <= q.port && q.port <= service.last));
+		const bool port = protocol &&
+				  (!service.has_ports() || (service.first <= q.port && q.port <= service.last));
 		const bool peer = std::ranges::any_of(row.peers, [&](const Prefix &p) { return p.contains(remote); });
 		const bool zone = (row.zones & q.zone) != 0;
 		if (dir && port && zone && !peer)
@@ -163,7 +168,8 @@ std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
 		else if (dir && peer && zone && !protocol)
 			near.push_back({&row, "another protocol"});
 		else if (dir && port && peer && !zone)
-			near.push_back({&row, q.zone == zone_loopback ? "the network, not loopback" : "loopback, not the network"});
+			near.push_back({&row, q.zone == zone_loopback ? "the network, not loopback"
+								      : "loopback, not the network"});
 		else if (port && peer && zone && !dir)
 			near.push_back({&row, "the other direction"});
 		if (near.size() == 4)
@@ -198,7 +204,8 @@ void print(const BoundPolicy &policy, const Question &q, const Answer &answer)
 {
 	if (answer.allowed) {
 		std::cout << "allowed: "
-			  << (answer.row == WEIR_NO_ROW ? "loopback is open on this site" : "by row " + text_of(policy.rows.at(answer.row)))
+			  << (answer.row == WEIR_NO_ROW ? "loopback is open on this site"
+							: "by row " + text_of(policy.rows.at(answer.row)))
 			  << '\n';
 		return;
 	}
@@ -232,14 +239,16 @@ Result<Exit> explain(const Options &options, const Context &context)
 	if (!scope)
 		return std::unexpected(scope.error());
 	q.scope = *scope;
-	q.zone = options.zone == "loopback" || (options.zone.empty() && is_loopback(q.remote)) ? zone_loopback : zone_network;
+	q.zone = options.zone == "loopback" || (options.zone.empty() && is_loopback(q.remote)) ? zone_loopback
+											       : zone_network;
 
 	const auto image = compile(*policy);
 	if (!image)
 		return std::unexpected(image.error());
 	const Answer answer = ask(*image, q);
 	if (answer != evaluate(*policy, q))
-		return fail("the compiled policy and its rows disagree here: do not apply it, and report this as a defect");
+		return fail(
+			"the compiled policy and its rows disagree here: do not apply it, and report this as a defect");
 	if (context.json)
 		std::cout << as_json(*policy, q, answer).dump() << '\n';
 	else
@@ -251,7 +260,8 @@ Result<Exit> explain(const Options &options, const Context &context)
 
 void add_explain(CLI::App &app, Context &context)
 {
-	auto *verb = app.add_subcommand("explain", "Say which row admits a connection, or why none does; needs no kernel");
+	auto *verb =
+		app.add_subcommand("explain", "Say which row admits a connection, or why none does; needs no kernel");
 	auto options = std::make_shared<Options>();
 	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
 	verb->add_option("--out", options->out, "From here: protocol, and the peer's address with the peer's port")
@@ -260,14 +270,18 @@ void add_explain(CLI::App &app, Context &context)
 	verb->add_option("--in", options->in, "To here: protocol, and the peer's address with the port of this host")
 		->expected(2)
 		->type_name("PROTOCOL ADDRESS[:PORT]");
-	verb->add_option("--component", options->component, "Whose traffic, where the site has several cgroups")->type_name("NAME");
+	verb->add_option("--component", options->component, "Whose traffic, where the site has several cgroups")
+		->type_name("NAME");
 	verb->add_option("--zone", options->zone, "loopback or network; without it, told by the address")
 		->check(CLI::IsMember({"loopback", "network"}));
-	verb->footer("Examples:\n  weir explain site.toml --out tcp 203.0.113.7:443\n"
-		     "  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out icmp 192.0.2.10\n\n"
-		     "A port of icmp and icmpv6 is the message's type; without one, echo request. It is a new flow that is\n"
-		     "asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused.");
-	verb->callback([&context, options] { context.run = [&context, options] { return explain(*options, context); }; });
+	verb->footer(
+		"Examples:\n  weir explain site.toml --out tcp 203.0.113.7:443\n"
+		"  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out icmp "
+		"192.0.2.10\n\n"
+		"A port of icmp and icmpv6 is the message's type; without one, echo request. It is a new flow that is\n"
+		"asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused.");
+	verb->callback(
+		[&context, options] { context.run = [&context, options] { return explain(*options, context); }; });
 }
 
 } // namespace weir::cli

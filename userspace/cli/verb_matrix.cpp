@@ -39,7 +39,7 @@ Result<std::vector<Matrix>> read_page(const std::string &file)
 }
 
 std::unexpected<Error> no_table(const std::string &page, const std::string &scenario,
-                                const std::vector<Matrix> &matrices)
+				const std::vector<Matrix> &matrices)
 {
 	std::vector<std::string> names;
 	std::string list;
@@ -49,7 +49,7 @@ std::unexpected<Error> no_table(const std::string &page, const std::string &scen
 	}
 	const std::string near = policy::did_you_mean(scenario, names);
 	return policy::error_at({}, {page, 0, 0}, "the page has no table for scenario " + policy::in_quotes(scenario),
-	                        near.empty() ? list : near);
+				near.empty() ? list : near);
 }
 
 Result<Exit> import(const ImportOptions &options, const Context &context)
@@ -71,8 +71,10 @@ Result<Exit> import(const ImportOptions &options, const Context &context)
 	// Before the first file is written; write_file() sees to those that appear in between.
 	for (const Matrix &matrix : *matrices) {
 		std::error_code error;
-		if (!options.force && std::filesystem::symlink_status(path_of(matrix), error).type() !=
-		                          std::filesystem::file_type::not_found && !error) {
+		if (!options.force &&
+		    std::filesystem::symlink_status(path_of(matrix), error).type() !=
+			    std::filesystem::file_type::not_found &&
+		    !error) {
 			return fail(path_of(matrix) + ": is there already: --force replaces it. Nothing was written.");
 		}
 	}
@@ -84,7 +86,8 @@ Result<Exit> import(const ImportOptions &options, const Context &context)
 		}
 		files.push_back({{"file", path}, {"scenario", matrix.scenario}, {"rows", matrix.rows.size()}});
 		if (!context.json) {
-			std::cout << path << ": " << matrix.rows.size() << (matrix.rows.size() == 1 ? " row\n" : " rows\n");
+			std::cout << path << ": " << matrix.rows.size()
+				  << (matrix.rows.size() == 1 ? " row\n" : " rows\n");
 		}
 	}
 	if (context.json) {
@@ -113,16 +116,13 @@ Result<Exit> verify(const VerifyOptions &options, const Context &context)
 	}
 	const std::string difference = policy::difference(*matrix, *table);
 	if (context.json) {
-		const nlohmann::ordered_json facts = {{"equal", difference.empty()},
-		                                      {"scenario", matrix->scenario},
-		                                      {"policy", options.policy},
-		                                      {"page", options.page},
-		                                      {"rows", matrix->rows.size()},
-		                                      {"difference", difference}};
+		const nlohmann::ordered_json facts = {{"equal", difference.empty()}, {"scenario", matrix->scenario},
+						      {"policy", options.policy},    {"page", options.page},
+						      {"rows", matrix->rows.size()}, {"difference", difference}};
 		std::cout << facts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 	} else if (difference.empty()) {
 		std::cout << "equal: " << matrix->scenario << ", " << matrix->rows.size()
-		          << (matrix->rows.size() == 1 ? " row" : " rows") << ", column for column\n";
+			  << (matrix->rows.size() == 1 ? " row" : " rows") << ", column for column\n";
 	} else {
 		std::cout << difference;
 	}
@@ -136,25 +136,34 @@ void add_matrix(CLI::App &app, Context &context)
 	auto *verb = app.add_subcommand("matrix", "Import the published page, or prove a matrix file equal to it");
 	verb->require_subcommand(1);
 	verb->footer("Examples:\n  weir matrix import page.md --out /etc/weir --scenario node-vpn\n"
-	             "  weir matrix verify node-native.toml --against page.md");
+		     "  weir matrix verify node-native.toml --against page.md");
 
 	auto *import_verb = verb->add_subcommand("import", "Write the tables of the page as matrix files");
 	auto import_options = std::make_shared<ImportOptions>();
-	import_verb->add_option("page", import_options->page, "The page: Markdown, or its text")->required()->type_name("FILE");
-	import_verb->add_option("--out", import_options->out, "Where to write them")->type_name("DIR")->capture_default_str();
-	import_verb->add_option("--scenario", import_options->scenario, "Only this one, such as node-native")->type_name("NAME");
+	import_verb->add_option("page", import_options->page, "The page: Markdown, or its text")
+		->required()
+		->type_name("FILE");
+	import_verb->add_option("--out", import_options->out, "Where to write them")
+		->type_name("DIR")
+		->capture_default_str();
+	import_verb->add_option("--scenario", import_options->scenario, "Only this one, such as node-native")
+		->type_name("NAME");
 	import_verb->add_flag("--force", import_options->force, "Replace files that are there");
 	import_verb->footer("Example:\n  weir matrix import page.md --out /etc/weir");
 	import_verb->callback([&context, import_options] {
 		context.run = [&context, import_options] { return import(*import_options, context); };
 	});
 
-	auto *verify_verb = verb->add_subcommand("verify", "Compare a matrix file with the page's table, column for column");
+	auto *verify_verb =
+		verb->add_subcommand("verify", "Compare a matrix file with the page's table, column for column");
 	auto verify_options = std::make_shared<VerifyOptions>();
 	verify_verb->add_option("policy", verify_options->policy, "Matrix file")->required()->type_name("FILE");
-	verify_verb->add_option("--against", verify_options->page, "The page: Markdown, or its text")->required()->type_name("FILE");
-	verify_verb->footer("Exit status 0 when equal, 5 when they differ; the order of rows is not compared.\n\n"
-	                    "Example:\n  weir matrix verify /usr/share/weir/policies/node-native.toml --against page.md");
+	verify_verb->add_option("--against", verify_options->page, "The page: Markdown, or its text")
+		->required()
+		->type_name("FILE");
+	verify_verb->footer(
+		"Exit status 0 when equal, 5 when they differ; the order of rows is not compared.\n\n"
+		"Example:\n  weir matrix verify /usr/share/weir/policies/node-native.toml --against page.md");
 	verify_verb->callback([&context, verify_options] {
 		context.run = [&context, verify_options] { return verify(*verify_options, context); };
 	});

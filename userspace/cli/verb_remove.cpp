@@ -15,7 +15,8 @@ Result<Exit> remove(const Context &context)
 	if (!removed)
 		return std::unexpected(removed.error());
 	if (context.json) {
-		std::cout << nlohmann::ordered_json{{"instance", context.where.instance}, {"removed", *removed}}.dump() << '\n';
+		std::cout << nlohmann::ordered_json{{"instance", context.where.instance}, {"removed", *removed}}.dump()
+			  << '\n';
 		return Exit::ok;
 	}
 	for (const auto &line : *removed)
@@ -28,7 +29,8 @@ Result<Exit> remove(const Context &context)
 
 void add_remove(CLI::App &app, Context &context)
 {
-	auto *verb = app.add_subcommand("remove", "Take the policy out of force: detach every program, forget every map");
+	auto *verb =
+		app.add_subcommand("remove", "Take the policy out of force: detach every program, forget every map");
 	verb->footer("Example:\n  weir --instance default remove\n\nThe cgroups are open when this has ended.");
 	verb->callback([&context] { context.run = [&context] { return remove(context); }; });
 }

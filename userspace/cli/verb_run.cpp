@@ -17,9 +17,7 @@ void add_run(CLI::App &app, Context &context)
 		->type_name("FILE")
 		->capture_default_str();
 	verb->callback([&context, output] {
-		context.run = [&context, output] {
-			return daemon::run({.where = context.where, .output = *output});
-		};
+		context.run = [&context, output] { return daemon::run({.where = context.where, .output = *output}); };
 	});
 }
 

@@ -39,10 +39,10 @@ void add_show(CLI::App &app, Context &context)
 	auto options = std::make_shared<Options>();
 	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
 	verb->add_option("--format", options->format, "table, markdown (as on the published page) or json")
-	    ->check(CLI::IsMember({"table", "markdown", "json"}))
-	    ->capture_default_str();
+		->check(CLI::IsMember({"table", "markdown", "json"}))
+		->capture_default_str();
 	verb->footer("Examples:\n  weir show site.toml\n  weir show site.toml --format markdown > approved.md\n\n"
-	             "What is in force is shown by `weir status`: this reads files only.");
+		     "What is in force is shown by `weir status`: this reads files only.");
 	verb->callback([&context, options] { context.run = [&context, options] { return show(*options, context); }; });
 }
 

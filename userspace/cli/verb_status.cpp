@@ -42,7 +42,8 @@ Sums sums_of(const kernel::Counters &counters)
 		for (std::uint8_t gate = 0; gate < WEIR_GATES; ++gate)
 			for (std::uint8_t direction = 0; direction < WEIR_DIRECTIONS; ++direction)
 				for (std::uint8_t reason = 0; reason < WEIR_REASONS; ++reason) {
-					const auto &count = counters.at(weir_counter_index(scope, gate, direction, reason));
+					const auto &count =
+						counters.at(weir_counter_index(scope, gate, direction, reason));
 					if (count.refused + count.observed == 0)
 						continue;
 					sums.all.refused += count.refused;
@@ -67,7 +68,8 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		ordered_json hooks = ordered_json::array();
 		for (const auto &hook : state.hooks)
 			if (hook.scope == scope)
-				hooks.push_back({{"name", hook.name}, {"attached", hook.attached}, {"problem", hook.problem}});
+				hooks.push_back(
+					{{"name", hook.name}, {"attached", hook.attached}, {"problem", hook.problem}});
 		const auto &each = state.policy.scopes[scope];
 		cgroups.push_back({{"path", each.cgroup},
 				   {"components", each.components},
@@ -107,11 +109,12 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 void print(const kernel::State &state, const Context &context)
 {
 	const Sums sums = sums_of(state.counters);
-	std::cout << fmt::format("{} {}: instance {}, generation {}\ndigest {}\n", word_of(state), state.policy.scenario,
-				 context.where.instance, state.generation, state.digest);
+	std::cout << fmt::format("{} {}: instance {}, generation {}\ndigest {}\n", word_of(state),
+				 state.policy.scenario, context.where.instance, state.generation, state.digest);
 	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
 		const auto &each = state.policy.scopes[scope];
-		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup, fmt::join(each.components, ", "),
+		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup,
+					 fmt::join(each.components, ", "),
 					 each.open_loopback ? "open" : "by the matrix");
 		for (const auto &hook : state.hooks)
 			if (hook.scope == scope)
@@ -121,20 +124,23 @@ void print(const kernel::State &state, const Context &context)
 	for (const auto &problem : state.problems)
 		std::cout << "problem: " << problem << '\n';
 
-	std::cout << fmt::format("\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} lost\n",
-				 sums.all.refused, sums.all.observed, sums.all.reported, sums.all.lost);
+	std::cout << fmt::format(
+		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} lost\n",
+		sums.all.refused, sums.all.observed, sums.all.reported, sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),
 					 audit::reason_name(line.reason), audit::reason_sentence(line.reason),
-					 state.policy.scopes.size() > 1 ? fmt::format(", in {}", state.policy.scopes.at(line.scope).cgroup)
-									: "");
+					 state.policy.scopes.size() > 1
+						 ? fmt::format(", in {}", state.policy.scopes.at(line.scope).cgroup)
+						 : "");
 
 	std::cout << "\nrows and how often each decided in this generation:\n";
 	for (std::size_t number = 0; number < state.policy.rows.size(); ++number) {
 		const auto &row = state.policy.rows[number].row;
-		std::cout << fmt::format("{:>12}  {}: {} {} -> {} {}\n", number < state.tallies.size() ? state.tallies[number] : 0,
-					 row.id, policy::text_of(row.dir), row.source, row.destination, row.port.text());
+		std::cout << fmt::format("{:>12}  {}: {} {} -> {} {}\n",
+					 number < state.tallies.size() ? state.tallies[number] : 0, row.id,
+					 policy::text_of(row.dir), row.source, row.destination, row.port.text());
 	}
 }
 
@@ -155,9 +161,10 @@ Result<Exit> status(const Context &context)
 void add_status(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("status", "Show what is in force: read back from the kernel, not from files");
-	verb->footer("\"enforcing\" is said only when every hook has its program and the image in the kernel is what the\n"
-		     "policy in it compiles to. Anything else is named, with what it leaves open, and the exit code is 6.\n"
-		     "An established connection keeps its verdict: a row's count is of verdicts, not of packets.");
+	verb->footer(
+		"\"enforcing\" is said only when every hook has its program and the image in the kernel is what the\n"
+		"policy in it compiles to. Anything else is named, with what it leaves open, and the exit code is 6.\n"
+		"An established connection keeps its verdict: a row's count is of verdicts, not of packets.");
 	verb->callback([&context] { context.run = [&context] { return status(context); }; });
 }
 
