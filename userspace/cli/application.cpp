@@ -16,12 +16,13 @@ namespace weir::cli {
 namespace {
 
 constexpr const char *footer = R"(Examples:
-  weir check site.toml                                 is this site file right?
-  weir show site.toml                                  the rows that would be in force, names resolved
-  weir explain site.toml out node tcp 192.0.2.10 50051 would it go out, and by which row?
-  weir apply site.toml                                 put it in force, in one step or not at all
-  weir status                                          what the kernel holds the host to, read back from it
-  weir VERB --help                                     more about one verb
+  weir check site.toml        is this site file right?
+  weir show site.toml         the rows that would be in force, names resolved
+  weir explain site.toml --out tcp 192.0.2.10:50051
+                              would it go out, and by which row?
+  weir apply site.toml        put it in force, in one step or not at all
+  weir status                 what the kernel holds the host to, read back from it
+  weir VERB --help            more about one verb
 
 Exit status:
   0 done          1 the machine could not do it    2 the command line is wrong
@@ -73,6 +74,9 @@ void add_verbs(CLI::App &app, Context &context)
 	add_events(app, context);
 	add_remove(app, context);
 	add_matrix(app, context);
+	for (CLI::App *verb : app.get_subcommands([](CLI::App *) { return true; })) {
+		verb->footer(verb->get_footer() + "\n\nOptions of every verb, such as --json: weir --help");
+	}
 }
 
 int print_error(const Error &error)
@@ -112,21 +116,59 @@ int dispatch(Context &context)
 	return static_cast<int>(*result);
 }
 
-int usage_error(const CLI::App &app, const CLI::ParseError &problem)
+// The verb that was given, and its own one if there is one: "matrix", "verify".
+std::vector<const CLI::App *> given_verbs(const CLI::App &app)
 {
-	const auto verbs = app.get_subcommands();
-	if (const std::vector<std::string> words = app.remaining(); verbs.empty() && !words.empty()) {
-		std::vector<std::string> known;
-		for (const CLI::App *each : app.get_subcommands([](const CLI::App *) { return true; })) {
+	std::vector<const CLI::App *> verbs = {&app};
+	while (!verbs.back()->get_subcommands().empty()) {
+		verbs.push_back(verbs.back()->get_subcommands().front());
+	}
+	return verbs;
+}
+
+std::vector<std::string> known_words(const std::vector<const CLI::App *> &verbs, bool options)
+{
+	std::vector<std::string> known;
+	if (!options) {
+		for (const CLI::App *each : verbs.back()->get_subcommands([](const CLI::App *) { return true; })) {
 			known.push_back(each->get_name());
 		}
-		const std::string near = policy::did_you_mean(words.front(), known);
-		return print_error({Exit::usage, "there is no verb or option " + policy::in_quotes(words.front()) +
-							 "\n  " +
-							 (near.empty() ? "weir --help names them all" : near)});
+		return known;
 	}
-	const std::string verb = verbs.empty() ? "" : verbs.front()->get_name() + ' ';
-	return print_error({Exit::usage, std::string(problem.what()) + "\n  weir " + verb + "--help says more"});
+	for (const CLI::App *verb : verbs) {
+		for (const CLI::Option *option : verb->get_options()) {
+			for (const std::string &name : option->get_lnames()) {
+				known.push_back("--" + name);
+			}
+		}
+	}
+	return known;
+}
+
+int usage_error(const CLI::App &app, const CLI::ParseError &problem)
+{
+	const std::vector<const CLI::App *> verbs = given_verbs(app);
+	std::string command = "weir ";
+	for (const CLI::App *verb : verbs) {
+		command += verb == &app ? "" : verb->get_name() + ' ';
+	}
+	std::string what = problem.what();
+	std::string hint = command + "--help says more";
+	const std::vector<std::string> words = app.remaining(true);
+	const bool wants_verb = !known_words(verbs, false).empty();
+	if (!words.empty()) {
+		const bool option = words.front().starts_with('-');
+		what = (option       ? "there is no option "
+			: wants_verb ? "there is no verb "
+				     : "one argument too many: ") +
+		       policy::in_quotes(words.front());
+		const std::string near = policy::did_you_mean(words.front().substr(0, words.front().find('=')),
+							      known_words(verbs, option));
+		hint = near.empty() ? hint : near;
+	} else if (wants_verb) {
+		what = "a verb is missing";
+	}
+	return print_error({Exit::usage, what + "\n  " + hint});
 }
 
 int parse_and_dispatch(int argc, char **argv)

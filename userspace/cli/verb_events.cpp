@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -75,8 +77,10 @@ Result<Exit> show_events(const Options &options, const Context &context)
 		const auto lines = follower.take(view);
 		if (!lines)
 			return std::unexpected(lines.error());
-		if (std::fflush(stdout) != 0)
-			return fail("cannot write to the standard output");
+		if (std::fflush(stdout) != 0) // `weir events --follow | head` is nothing to complain of
+			return errno == EPIPE ? fail("")
+					      : fail(fmt::format("cannot write to the standard output: {}",
+								 std::strerror(errno)));
 		if (view.done())
 			return Exit::ok;
 		if (file == "-") {
@@ -123,6 +127,11 @@ void add_events(CLI::App &app, Context &context)
 	verb->add_option("--process", options->process, "Of processes by this name");
 	verb->add_option("--to", options->to, "To this address or network")->type_name("ADDR[/LEN]");
 	verb->add_option("-n,--count", options->count, "Stop after so many records")->check(CLI::PositiveNumber);
+	verb->footer(
+		"Examples:\n  weir events --since 1h --direction out\n  weir events --follow --process curl\n"
+		"  weir events --json --reason no_row --to 192.0.2.0/24 | jq .process\n\n"
+		"All conditions have to hold. Records of lost events are shown to people whatever is chosen, and to\n"
+		"machines (--json) when nothing but the time is.");
 	verb->callback(
 		[&context, options] { context.run = [&context, options] { return show_events(*options, context); }; });
 }

@@ -16,6 +16,10 @@ void add_run(CLI::App &app, Context &context)
 			 "- is the standard output")
 		->type_name("FILE")
 		->capture_default_str();
+	verb->footer(
+		"Examples:\n  weir run --output /var/log/weir/default.jsonl\n  weir run | jq .weir.reason\n\n"
+		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
+		"4 MiB of them wait in the kernel.");
 	verb->callback([&context, output] {
 		context.run = [&context, output] { return daemon::run({.where = context.where, .output = *output}); };
 	});
