@@ -36,11 +36,12 @@ void register_connect()
 	all.push_back("nftables-100000");
 	for (const auto &what : all)
 		for (const auto &[name, address] : {std::pair{"loopback", "127.0.0.1"}, {"veth", test::researcher4}})
-			benchmark::RegisterBenchmark(
-			    ("connect/" + std::string(name) + "/" + what).c_str(),
-			    [what, address = std::string(address)](benchmark::State &state) { connect_and_close(state, what, address); })
-			    ->UseRealTime()
-			    ->MinTime(0.15);
+			benchmark::RegisterBenchmark(("connect/" + std::string(name) + "/" + what).c_str(),
+						     [what, address = std::string(address)](benchmark::State &state) {
+							     connect_and_close(state, what, address);
+						     })
+				->UseRealTime()
+				->MinTime(0.15);
 }
 
 } // namespace weir::bench

@@ -94,10 +94,11 @@ void events(benchmark::State &state, unsigned pace)
 void register_events()
 {
 	for (const unsigned pace : {20'000u, 100'000u, 200'000u, 0u})
-		benchmark::RegisterBenchmark(("events/" + (pace == 0 ? std::string("unbounded") : std::to_string(pace))).c_str(),
-					     [pace](benchmark::State &state) { events(state, pace); })
-		    ->UseManualTime()
-		    ->Iterations(1);
+		benchmark::RegisterBenchmark(
+			("events/" + (pace == 0 ? std::string("unbounded") : std::to_string(pace))).c_str(),
+			[pace](benchmark::State &state) { events(state, pace); })
+			->UseManualTime()
+			->Iterations(1);
 }
 
 } // namespace weir::bench

@@ -22,7 +22,8 @@ Bytes packet(Direction dir, std::uint16_t from)
 {
 	const bool out = dir == Direction::out;
 	const Path path{out ? node4 : researcher4, out ? researcher4 : node4};
-	return ipv4(path, {.protocol = 17}, udp_datagram(path, out ? from : served_port, out ? served_port : from, {1, 2, 3, 4}));
+	return ipv4(path, {.protocol = 17},
+		    udp_datagram(path, out ? from : served_port, out ? served_port : from, {1, 2, 3, 4}));
 }
 
 Gates &gates_of(unsigned rows)
@@ -90,21 +91,21 @@ void empty(benchmark::State &state, int repeat)
 void register_packet()
 {
 	benchmark::RegisterBenchmark("packet/cached/empty", [](benchmark::State &state) { empty(state, 200'000); })
-	    ->UseManualTime()
-	    ->Iterations(3);
+		->UseManualTime()
+		->Iterations(3);
 	benchmark::RegisterBenchmark("packet/first/empty", [](benchmark::State &state) { empty(state, 1); })
-	    ->UseManualTime()
-	    ->Iterations(4000);
+		->UseManualTime()
+		->Iterations(4000);
 	for (const unsigned rows : row_counts) {
 		const auto name = "weir-" + std::to_string(rows);
 		benchmark::RegisterBenchmark(("packet/cached/" + name).c_str(),
 					     [rows](benchmark::State &state) { cached(state, rows); })
-		    ->UseManualTime()
-		    ->Iterations(3);
+			->UseManualTime()
+			->Iterations(3);
 		benchmark::RegisterBenchmark(("packet/first/" + name).c_str(),
 					     [rows](benchmark::State &state) { first(state, rows); })
-		    ->UseManualTime()
-		    ->Iterations(4000);
+			->UseManualTime()
+			->Iterations(4000);
 	}
 }
 

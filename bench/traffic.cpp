@@ -56,13 +56,14 @@ void datagrams(benchmark::State &state, const std::string &what)
 void register_traffic()
 {
 	for (const std::string what : {"none", "empty", "weir-1", "weir-100000", "nftables-1"}) {
-		benchmark::RegisterBenchmark(("stream/" + what).c_str(), [what](benchmark::State &state) { stream(state, what); })
-		    ->UseRealTime()
-		    ->MinTime(0.4);
+		benchmark::RegisterBenchmark(("stream/" + what).c_str(),
+					     [what](benchmark::State &state) { stream(state, what); })
+			->UseRealTime()
+			->MinTime(0.4);
 		benchmark::RegisterBenchmark(("datagram/" + what).c_str(),
 					     [what](benchmark::State &state) { datagrams(state, what); })
-		    ->UseRealTime()
-		    ->MinTime(0.15);
+			->UseRealTime()
+			->MinTime(0.15);
 	}
 }
 

@@ -132,8 +132,8 @@ void World::attach_empty(const std::string &cgroup)
 	empty_ = weir_empty__open_and_load();
 	check(empty_ != nullptr, "the empty programs do not load");
 	const Fd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	bpf_program *const programs[] = {empty_->progs.empty_connect4, empty_->progs.empty_connect6,
-					 empty_->progs.empty_sendmsg4, empty_->progs.empty_sendmsg6,
+	bpf_program *const programs[] = {empty_->progs.empty_connect4,    empty_->progs.empty_connect6,
+					 empty_->progs.empty_sendmsg4,    empty_->progs.empty_sendmsg6,
 					 empty_->progs.empty_sock_create, empty_->progs.empty_egress,
 					 empty_->progs.empty_ingress};
 	for (std::size_t i = 0; i < links_.size(); ++i) {
@@ -147,7 +147,8 @@ void World::hold_by_nftables(unsigned rows)
 {
 	if (nftables_rows_ == rows)
 		return;
-	std::string script = "flush ruleset\ntable inet held {\n set peers { type ipv4_addr . inet_service\n elements = { ";
+	std::string script =
+		"flush ruleset\ntable inet held {\n set peers { type ipv4_addr . inet_service\n elements = { ";
 	for (unsigned number = 1; number < rows; ++number)
 		script += filler(number).address.text() + " . " + std::to_string(filler_port(number)) + ", ";
 	script += fmt::format("{} . {} }} }}\n"

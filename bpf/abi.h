@@ -228,7 +228,8 @@ struct weir_flow_key {
 	__u16 remote_port;
 	__u16 local_port;
 	__u8 protocol;
-	__u8 zero[3];
+	__u8 scope; /* each cgroup of a policy judges for itself */
+	__u8 zero[2];
 };
 
 enum weir_role {

@@ -41,10 +41,11 @@ struct {
 	__uint(max_entries, WEIR_RING_BYTES);
 } events __weak SEC(".maps");
 
-/* What the packet gate knows of a TCP socket: who opened its connection, and the verdict of a generation. One
- * word, read and written whole. Cloned to the connections that a listening socket accepts. */
+/* What the packet gate knows of a TCP socket: who opened its connection, and the verdict of a generation. One word
+ * for each scope, read and written whole: the cgroup of one may stand inside another's, and what the inner one
+ * admits is not admitted by the outer one. Cloned to the connections that a listening socket accepts. */
 struct weir_note {
-	__u64 state; /* weir_state() */
+	__u64 state[WEIR_SCOPES]; /* weir_state() */
 };
 
 struct {
@@ -75,7 +76,7 @@ static __always_inline void *image_line(void *image, __u32 line)
 	return bpf_map_lookup_elem(image, &line);
 }
 
-/* The image in force, or NULL. Taken once in a run of a program, so a run never sees two. */
+/* The image in force, or NULL. Each question is put to one image; its answer tells which (the generation). */
 static __always_inline void *published_image(void)
 {
 	__u32 slot = 0;

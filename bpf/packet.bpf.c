@@ -102,7 +102,7 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 	int syn = (j->packet.tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_ACK)) == WEIR_TCP_SYN;
 	int listening = sk->state == BPF_TCP_LISTEN;
 	struct weir_note *note = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	__u64 state = note ? note->state : 0;
+	__u64 state = note ? note->state[scope & (WEIR_SCOPES - 1)] : 0;
 	__u32 role = state & WEIR_STATE_ROLE;
 	int same = same_connection(sk, &j->packet);
 
@@ -126,8 +126,8 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 		state = weir_state(0, role, 0, 0);
 	else
 		state = weir_state(answer_generation(j->answer), role, allowed(j) && same, j->zone);
-	if (note->state != state)
-		note->state = state;
+	if (note->state[scope & (WEIR_SCOPES - 1)] != state)
+		note->state[scope & (WEIR_SCOPES - 1)] = state;
 }
 
 /* An answer that the kernel itself makes, on a socket of its own: RST, the last ACKs of a connection, echo reply.
@@ -148,6 +148,12 @@ static __always_inline void make_key(struct weir_flow_key *key, __u64 cookie, co
 	key->remote_port = packet->remote_port;
 	key->local_port = packet->local_port;
 	key->protocol = packet->protocol;
+	key->scope = (__u8)scope;
+}
+
+static __always_inline int is_alive(const struct weir_flow *flow, __u64 now)
+{
+	return flow && flow->seen + WEIR_FLOW_LIFETIME_NS >= now;
 }
 
 /* An ICMP error is admitted when the packet that it quotes belongs to a flow of this very socket. */
@@ -155,16 +161,29 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 {
 	struct weir_flow_key key = {};
 	struct weir_packet quoted = {};
+	struct weir_flow *flow;
+	__u32 direction;
 
 	if (weir_parse_quote(skb, &j->packet, &quoted)) {
 		refuse(j, WEIR_REASON_MALFORMED);
 		return;
 	}
 	make_key(&key, cookie, &quoted);
-	if (bpf_map_lookup_elem(&flows, &key))
-		j->answer |= WEIR_ANSWER_ALLOWED;
-	else
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (!is_alive(flow, bpf_ktime_get_boot_ns())) {
 		refuse(j, WEIR_REASON_NO_FLOW);
+		return;
+	}
+	if (flow->state == weir_state(j->generation, flow->state & WEIR_STATE_ROLE, 1, j->zone)) {
+		j->answer |= WEIR_ANSWER_ALLOWED;
+		return;
+	}
+	/* Another generation of the policy admitted that flow: would this one? */
+	direction = (flow->state & WEIR_STATE_ROLE) == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN;
+	j->answer = weir_ask((__u64)quoted.remote[1] << 32 | quoted.remote[0],
+			     (__u64)quoted.remote[3] << 32 | quoted.remote[2],
+			     circumstances(direction, quoted.protocol,
+					   direction == WEIR_OUT ? quoted.remote_port : quoted.local_port, j->zone, 0));
 }
 
 static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, struct judgement *j)
@@ -176,7 +195,7 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 
 	make_key(&key, cookie, &j->packet);
 	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->seen + WEIR_FLOW_LIFETIME_NS >= now)
+	if (is_alive(flow, now))
 		role = flow->state & WEIR_STATE_ROLE;
 
 	if (flow && role) {
@@ -209,6 +228,18 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 	bpf_map_update_elem(&flows, &key, &opened, BPF_ANY);
 }
 
+/* The hop limit that a kernel gives to what it says to its link: 255 can't have crossed a router (RFC 4861 section
+ * 3.1); messages about multicast listeners have 1, and no router passes them on (RFC 2710 section 3, RFC 3810
+ * section 5). */
+static __always_inline __u32 own_hop_limit(const struct weir_packet *packet)
+{
+	__u32 type = packet->remote_port;
+
+	if (packet->protocol == WEIR_IPPROTO_ICMPV6 && ((type >= 130 && type <= 132) || type == 143))
+		return 1;
+	return 255;
+}
+
 static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock *sk, struct judgement *j)
 {
 	__u32 kernel_socket = 0;
@@ -220,9 +251,8 @@ static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock 
 	}
 	if (sk && sk->type == SOCK_RAW)
 		kernel_socket = !bpf_sk_storage_get(&owners, sk, 0, 0);
-	/* 255 can't have crossed a router (RFC 4861 section 3.1); multicast listener messages have 1 (RFC 3810
-	 * section 5). What comes in came from a neighbour; what goes out must be the kernel's own. */
-	if (j->packet.hop_limit == 255 || j->packet.hop_limit == 1)
+	/* What comes in with it was made on this link; what goes out must be the kernel's own. */
+	if (j->packet.hop_limit == own_hop_limit(&j->packet))
 		j->kernel = j->direction == WEIR_IN || kernel_socket;
 
 	if (kernel_socket && j->direction == WEIR_OUT)

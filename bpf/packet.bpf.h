@@ -41,7 +41,7 @@ struct weir_packet {
 	__u8 protocol;
 	__u8 tcp_flags;
 	__u8 hop_limit;
-	__u8 opens; /* may open a flow: not an ICMP reply, not an ICMP error */
+	__u8 opens; /* may open a flow: not an echo reply */
 	__u8 error; /* an ICMP error; the packet that it quotes starts at `payload` */
 	__u8 zero[3];
 	__u32 payload; /* offset of what follows the IP headers; of an ICMP error: of the quote */

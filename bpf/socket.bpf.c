@@ -72,6 +72,7 @@ static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u
 	key.remote_port = port;
 	key.local_port = ctx->sk ? (__u16)ctx->sk->src_port : 0;
 	key.protocol = (__u8)protocol;
+	key.scope = (__u8)scope;
 
 	answer = ask(remote, WEIR_OUT, key.protocol, port);
 	if (operation == WEIR_OP_SEND) {

@@ -69,6 +69,42 @@ TEST_F(Sockets, ConnectedUdpOpenedBeforeIsCut)
 	EXPECT_EQ(listed(witnesses().arrived()), "");
 }
 
+TEST_F(Sockets, CgroupInsideAnotherOfThePolicyIsHeldToBoth)
+{
+	const Spot inner{lab().node(), lab().cgroup("node/inner")};
+	const auto udp = [&inner] {
+		Child child(inner, [](Channel &channel) {
+			const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+			const Endpoint to(internet4, 443);
+			if (::connect(fd.get(), to.get(), to.size) != 0)
+				raise("connect");
+			channel.send("ready");
+			while (channel.receive(Millis(5000)))
+				channel.send(await_answer(fd.get(), outcome_of(::send(fd.get(), "x", 1, 0))).text());
+		});
+		(void)child.answer();
+		return child;
+	};
+	const Child datagrams = udp();
+	const Child stream = connection(inner, internet4, 443);
+	ASSERT_EQ(datagrams.ask("?"), "answered");
+	ASSERT_EQ(stream.ask("?"), "echo");
+
+	// The inner one may reach the web, the outer one may not: what is admitted by the one isn't by the other.
+	SiteFile site = lab_site(lab(), {{.id = "web-udp", .source = "gui", .destination = "web", .port = "UDP/443"},
+					 {.id = "web-tcp", .source = "gui", .destination = "web", .port = "TCP/443"}});
+	site.names["web"] = {internet4};
+	site.cgroups["gui"] = inner.cgroup;
+	lab().apply(site);
+	witnesses().quiet();
+	for (int packet = 0; packet < 3; ++packet)
+		EXPECT_EQ(datagrams.ask("?"), "refused EPERM");
+	EXPECT_EQ(stream.ask("?"), "silence");
+	EXPECT_EQ(listed(witnesses().arrived()), "");
+	EXPECT_TRUE(is(tcp(inner, researcher4, 50051), Reach::refused)) << "the inner one has no row for it";
+	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::connected));
+}
+
 TEST_F(Sockets, RawSocketOpenedBeforeIsCut)
 {
 	const Child before(lab().in_node(), [](Channel &channel) {

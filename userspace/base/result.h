@@ -9,7 +9,7 @@
 
 namespace weir {
 
-/// Exit codes: documented in docs/manual (weir.1), stable. Append, never renumber.
+/// Exit codes: documented in docs/weir.1, stable. Append, never renumber.
 enum class Exit : int {
 	ok = 0,
 	failure = 1,  ///< the machine could not do it: a system call failed, a file could not be written

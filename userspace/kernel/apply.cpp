@@ -30,8 +30,11 @@ Result<std::vector<Cgroup>> open_cgroups(const BoundPolicy &policy)
 			return std::unexpected(std::move(cgroup).error());
 		for (std::size_t i = 0; i < cgroups.size(); ++i)
 			if (cgroups[i].id == cgroup->id)
-				return fail(Exit::policy, fmt::format("{} and {} are the same cgroup\n  give both components one name for it",
-								      policy.scopes[i].cgroup, scope.cgroup));
+				return fail(
+					Exit::policy,
+					fmt::format(
+						"{} and {} are the same cgroup\n  give both components one name for it",
+						policy.scopes[i].cgroup, scope.cgroup));
 		cgroups.push_back(std::move(*cgroup));
 	}
 	return cgroups;
@@ -45,8 +48,8 @@ bool holds(const Where &where, const Maps &maps, const BoundPolicy &policy, cons
 		return false;
 	for (std::size_t scope = 0; scope < cgroups.size(); ++scope)
 		for (const auto &hook : hooks) {
-			const Expected expected{hook, static_cast<std::uint8_t>(scope), policy.scopes[scope].cgroup, cgroups[scope].id,
-						images->id};
+			const Expected expected{hook, static_cast<std::uint8_t>(scope), policy.scopes[scope].cgroup,
+						cgroups[scope].id, images->id};
 			if (!look_at(link_path(where.directory(), scope, hook), expected).problem.empty())
 				return false;
 		}
@@ -110,8 +113,8 @@ Result<> build(const Where &where, const Image &image, Maps shared, const BoundP
 		for (std::size_t scope = 0; scope < cgroups.size(); ++scope) {
 			auto link = programs[scope].attach(hook, cgroups[scope]);
 			if (!link)
-				return std::unexpected(
-				    std::move(link).error().during(fmt::format("cgroup {}", policy.scopes[scope].cgroup)));
+				return std::unexpected(std::move(link).error().during(
+					fmt::format("cgroup {}", policy.scopes[scope].cgroup)));
 			links.emplace_back(std::move(*link), link_path(directory, scope, hook));
 			if (hook.gate == WEIR_GATE_NONE)
 				note_owners(map_of(shared, "owners"), policy.scopes[scope].cgroup);
@@ -168,8 +171,10 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 		bool same_scopes = false;
 		if (old) {
 			const auto text = text_of(*old);
-			const auto was = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
-			same_scopes = was && std::ranges::equal(was->scopes, policy.scopes, {}, &Scope::cgroup, &Scope::cgroup);
+			const auto was = text ? policy::from_canonical(*text)
+					      : Result<BoundPolicy>(std::unexpected(text.error()));
+			same_scopes = was && std::ranges::equal(was->scopes, policy.scopes, {}, &Scope::cgroup,
+								&Scope::cgroup);
 		}
 		// What is noted under generations that nobody knows must not meet one of the same number.
 		auto shared = old ? inherited(*maps, same_scopes) : Result<Maps>(Maps{});
@@ -182,7 +187,8 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 			return std::unexpected(std::move(built).error());
 		}
 	}
-	applied.publish_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+	applied.publish_ms =
+		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 	return applied;
 }
 
@@ -191,7 +197,8 @@ Result<std::vector<std::string>> remove(const Where &where)
 	const Libbpf quiet;
 	const Uninterrupted whole;
 	if (auto there = must_exist(where); !there) {
-		if (there.error().code != Exit::absent || (!exists(new_directory(where)) && !exists(old_directory(where))))
+		if (there.error().code != Exit::absent ||
+		    (!exists(new_directory(where)) && !exists(old_directory(where))))
 			return std::unexpected(std::move(there).error());
 	}
 	const auto locked = lock(where, "policy", lock_seconds);
@@ -208,7 +215,8 @@ Result<std::vector<std::string>> remove(const Where &where)
 	std::string policy_line;
 	if (const auto image = read_image(where)) {
 		const auto text = text_of(*image);
-		if (const auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()))) {
+		if (const auto policy = text ? policy::from_canonical(*text)
+					     : Result<BoundPolicy>(std::unexpected(text.error()))) {
 			for (const auto &scope : policy->scopes)
 				cgroups.push_back(scope.cgroup);
 			policy_line = fmt::format("removed {}, generation {}, digest {}", policy->scenario,

@@ -118,7 +118,8 @@ Maps Programs::maps() const
 {
 	Maps maps;
 	for (std::size_t i = 0; i < maps.size(); ++i)
-		maps[i] = Fd(::fcntl(bpf_object__find_map_fd_by_name(skeleton_->obj, map_names[i]), F_DUPFD_CLOEXEC, 0));
+		maps[i] =
+			Fd(::fcntl(bpf_object__find_map_fd_by_name(skeleton_->obj, map_names[i]), F_DUPFD_CLOEXEC, 0));
 	return maps;
 }
 
@@ -139,11 +140,14 @@ Seen look_at(const std::string &path, const Expected &expected)
 	const auto link = open_pin(path);
 	if (!link)
 		return {false, fmt::format("{}: {}: nothing judges there", expected.cgroup,
-					   link.error().code == Exit::absent ? fmt::format("{} is not attached", expected.hook.name)
-									     : link.error().message)};
+					   link.error().code == Exit::absent
+						   ? fmt::format("{} is not attached", expected.hook.name)
+						   : link.error().message)};
 	const auto info = info_of<bpf_link_info>(link->get());
-	if (!info || info->type != BPF_LINK_TYPE_CGROUP || info->cgroup.attach_type != static_cast<__u32>(expected.hook.type))
-		return {false, fmt::format("{}: what is pinned as {} is something else", expected.cgroup, expected.hook.name)};
+	if (!info || info->type != BPF_LINK_TYPE_CGROUP ||
+	    info->cgroup.attach_type != static_cast<__u32>(expected.hook.type))
+		return {false,
+			fmt::format("{}: what is pinned as {} is something else", expected.cgroup, expected.hook.name)};
 	if (expected.cgroup_id == 0 || info->cgroup.cgroup_id != expected.cgroup_id)
 		return {false, fmt::format("{}: the cgroup was removed{}: {} holds nothing there", expected.cgroup,
 					   expected.cgroup_id == 0 ? "" : " and made anew", expected.hook.name)};
@@ -151,9 +155,11 @@ Seen look_at(const std::string &path, const Expected &expected)
 	const auto maps = program ? maps_of_program(program.get()) : std::vector<__u32>{};
 	const auto constants = constants_of(maps);
 	if (!constants || constants->build != build_of_programs())
-		return {true, fmt::format("{}: {} is a program of another build of weir", expected.cgroup, expected.hook.name)};
+		return {true, fmt::format("{}: {} is a program of another build of weir", expected.cgroup,
+					  expected.hook.name)};
 	if (constants->scope != expected.scope)
-		return {true, fmt::format("{}: {} judges by the rows of another cgroup", expected.cgroup, expected.hook.name)};
+		return {true, fmt::format("{}: {} judges by the rows of another cgroup", expected.cgroup,
+					  expected.hook.name)};
 	if (expected.hook.gate != WEIR_GATE_NONE && std::ranges::find(maps, expected.images_id) == maps.end())
 		return {true, fmt::format("{}: {} judges by another policy", expected.cgroup, expected.hook.name)};
 	return {true, ""};

@@ -19,9 +19,8 @@ namespace {
 class Mapped {
 public:
 	Mapped(int fd, std::size_t size, int protection)
-	    : size_(size), at_(::mmap(nullptr, size, protection, MAP_SHARED, fd, 0))
-	{
-	}
+		: size_(size), at_(::mmap(nullptr, size, protection, MAP_SHARED, fd, 0))
+	{}
 	Mapped(const Mapped &) = delete;
 	Mapped &operator=(const Mapped &) = delete;
 	~Mapped()

@@ -25,7 +25,7 @@ Result<> check_image(const Image &image, const BoundPolicy &policy)
 	if (digest_of(*text) != std::to_array(image.trailer().digest))
 		return fail("the policy in the kernel does not have the digest that stands beside it");
 	const auto again =
-	    compile(policy, {.generation = header.generation, .observe = (header.flags & WEIR_IMAGE_OBSERVE) != 0});
+		compile(policy, {.generation = header.generation, .observe = (header.flags & WEIR_IMAGE_OBSERVE) != 0});
 	if (!again)
 		return std::unexpected(again.error());
 	const auto differs = [] { return fail("the image in the kernel is not what its policy compiles to"); };
@@ -36,7 +36,8 @@ Result<> check_image(const Image &image, const BoundPolicy &policy)
 	if (std::memcmp(&again->lines[0], &image.lines[0], WEIR_LINE) != 0)
 		return differs();
 	for (std::size_t line = 1; line < image.lines.size(); ++line)
-		if ((line < first || line >= last) && std::memcmp(&again->lines[line], &image.lines[line], WEIR_LINE) != 0)
+		if ((line < first || line >= last) &&
+		    std::memcmp(&again->lines[line], &image.lines[line], WEIR_LINE) != 0)
 			return differs();
 	return {};
 }
@@ -67,10 +68,11 @@ void inspect_hooks(const Where &where, std::uint32_t images_id, State &state)
 		const auto &path = state.policy.scopes[scope].cgroup;
 		const auto cgroup = open_cgroup(path);
 		for (const auto &hook : hooks) {
-			const auto seen = look_at(link_path(where.directory(), scope, hook),
-						  {hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id});
-			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate), static_cast<std::uint8_t>(scope),
-					       seen.attached, seen.problem});
+			const auto seen = look_at(
+				link_path(where.directory(), scope, hook),
+				{hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id});
+			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate),
+					       static_cast<std::uint8_t>(scope), seen.attached, seen.problem});
 			if (!seen.problem.empty())
 				state.problems.push_back(seen.problem);
 		}
@@ -135,7 +137,8 @@ Result<State> inspect(const Where &where)
 		state.problems.push_back(good.error().message);
 	} else {
 		state.tallies.resize(header.row_count);
-		std::memcpy(state.tallies.data(), &image->lines[header.tallies], header.row_count * sizeof(std::uint64_t));
+		std::memcpy(state.tallies.data(), &image->lines[header.tallies],
+			    header.row_count * sizeof(std::uint64_t));
 	}
 	const auto images = info_of<bpf_map_info>(map_of(*maps, "images"));
 	inspect_hooks(where, images ? images->id : 0, state);

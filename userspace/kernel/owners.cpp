@@ -47,7 +47,8 @@ bool is_ip(int socket)
 {
 	int domain = 0;
 	socklen_t size = sizeof(domain);
-	return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && (domain == AF_INET || domain == AF_INET6);
+	return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+	       (domain == AF_INET || domain == AF_INET6);
 }
 
 void note_process(int owners_fd, pid_t pid)

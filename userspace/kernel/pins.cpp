@@ -110,13 +110,14 @@ Result<> replace(const Where &where)
 
 Result<> must_exist(const Where &where)
 {
-	struct stat status {};
+	struct stat status{};
 	if (::lstat(where.directory().c_str(), &status) == 0)
 		return {};
 	if (errno != ENOENT && errno != ENOTDIR)
 		return system_error(where.directory(), errno);
-	return fail(Exit::absent, fmt::format("instance {} is not loaded: nothing is enforced by it\n  weir apply loads it",
-					      where.instance));
+	return fail(Exit::absent,
+		    fmt::format("instance {} is not loaded: nothing is enforced by it\n  weir apply loads it",
+				where.instance));
 }
 
 std::vector<std::string> instances(const std::string &bpffs)

@@ -50,7 +50,8 @@ std::unexpected<Error> system_error(const std::string &what, int error)
 {
 	std::string message = fmt::format("{}: {}", what, std::strerror(error));
 	if (error == EPERM || error == EACCES)
-		message += "\n  weir needs root here (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN), and a kernel that is not locked down";
+		message += "\n  weir needs root here (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN), and a kernel that is not "
+			   "locked down";
 	else if (error == ENOSPC || error == ENOMEM)
 		message += "\n  the kernel has no memory for it: raise the limit on locked memory, or make room";
 	if (!said.empty())
@@ -85,7 +86,7 @@ Uninterrupted::~Uninterrupted()
 Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
 {
 	// The same instance under another mount of bpffs is another instance.
-	struct stat mount {};
+	struct stat mount{};
 	if (::stat(where.bpffs.c_str(), &mount) != 0)
 		return system_error(where.bpffs, errno);
 	const std::string directory = "/run/weir";
@@ -101,19 +102,20 @@ Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return system_error(path, errno);
 		if (tries <= 0)
-			return fail(fmt::format("another process holds the {} of instance {}\n  fuser {} names it", purpose,
-						where.instance, path));
+			return fail(fmt::format("another process holds the {} of instance {}\n  fuser {} names it",
+						purpose, where.instance, path));
 		::usleep(50'000);
 	}
 }
 
 Result<> check_bpffs(const Where &where)
 {
-	struct statfs status {};
+	struct statfs status{};
 	if (::statfs(where.bpffs.c_str(), &status) != 0)
 		return system_error(where.bpffs, errno);
 	if (static_cast<unsigned long>(status.f_type) != BPF_FS_MAGIC)
-		return fail(fmt::format("{} is not a BPF file system\n  mount one: mount -t bpf bpf {}", where.bpffs, where.bpffs));
+		return fail(fmt::format("{} is not a BPF file system\n  mount one: mount -t bpf bpf {}", where.bpffs,
+					where.bpffs));
 	return {};
 }
 
@@ -137,7 +139,7 @@ Result<> pin(int fd, const std::string &path)
 
 bool exists(const std::string &path)
 {
-	struct stat status {};
+	struct stat status{};
 	return ::lstat(path.c_str(), &status) == 0;
 }
 
@@ -145,14 +147,16 @@ Result<Cgroup> open_cgroup(const std::string &directory)
 {
 	Cgroup cgroup{.directory = Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))};
 	if (!cgroup.directory)
-		return fail(fmt::format("cgroup {}: {}\n  start the component first, or correct [cgroups] of the site", directory,
-					std::strerror(errno)));
-	struct statfs system {};
-	struct stat status {};
+		return fail(fmt::format("cgroup {}: {}\n  start the component first, or correct [cgroups] of the site",
+					directory, std::strerror(errno)));
+	struct statfs system{};
+	struct stat status{};
 	if (::fstatfs(cgroup.directory.get(), &system) != 0 || ::fstat(cgroup.directory.get(), &status) != 0)
 		return system_error(directory, errno);
 	if (static_cast<unsigned long>(system.f_type) != CGROUP2_SUPER_MAGIC)
-		return fail(directory + " is not a directory of cgroup2\n  `grep cgroup2 /proc/mounts` tells where that is mounted");
+		return fail(
+			directory +
+			" is not a directory of cgroup2\n  `grep cgroup2 /proc/mounts` tells where that is mounted");
 	cgroup.id = status.st_ino;
 	return cgroup;
 }
