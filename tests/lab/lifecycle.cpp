@@ -201,6 +201,33 @@ TEST_F(Lifecycle, ObserveReportsAndRefusesNothing)
 	expect_open();
 }
 
+TEST_F(Lifecycle, PolicyForOtherCgroupsReplacesThePrograms)
+{
+	const Spot second{lab().node(), lab().cgroup("second")};
+	lab().apply(narrow());
+	const Finished before = lab().weir({"--json", "status"});
+	SiteFile both = lab_site(lab(), {{.id = "gui-web", .source = "gui", .destination = "web", .port = "TCP/443"}});
+	both.names["web"] = {internet4};
+	both.cgroups["gui"] = second.cgroup;
+	lab().apply(both);
+	EXPECT_EQ(lab().weir({"status"}).status, 0);
+	expect_narrow();
+	EXPECT_TRUE(is(tcp(second, internet4, 443), Reach::connected));
+	EXPECT_TRUE(is(tcp(second, researcher4, 50051), Reach::refused)) << "each cgroup has its own rows";
+	const auto generation = field(lab().status(), "generation").get<int>();
+	EXPECT_EQ(generation, field(nlohmann::json::parse(before.out), "generation").get<int>() + 1);
+	// The node alone, elsewhere: its old cgroup and the other one are let go.
+	SiteFile moved = narrow();
+	moved.cgroups["node"] = second.cgroup;
+	lab().apply(moved);
+	EXPECT_EQ(lab().weir({"status"}).status, 0);
+	expect_open();
+	EXPECT_TRUE(is(tcp(second, internet4, 443), Reach::refused));
+	EXPECT_TRUE(is(tcp(second, researcher4, 50051), Reach::connected));
+	EXPECT_FALSE(std::filesystem::exists(pins() + "@old"));
+	EXPECT_FALSE(std::filesystem::exists(pins() + "@new"));
+}
+
 TEST_F(Lifecycle, TwoInstancesDoNotDisturbEachOther)
 {
 	const Spot second{lab().node(), lab().cgroup("second")};
