@@ -35,7 +35,8 @@ struct Sum {
 Sum sum_of(const kernel::Where &where)
 {
 	Sum sum;
-	for (const auto &counter : kernel::read_counters(where).value()) {
+	const auto counters = kernel::read_counters(where);
+	for (const auto &counter : counters.value()) {
 		sum.refused += static_cast<double>(counter.refused);
 		sum.reported += static_cast<double>(counter.reported);
 		sum.lost += static_cast<double>(counter.lost);

@@ -151,12 +151,12 @@ void World::hold_by_nftables(unsigned rows)
 		"flush ruleset\ntable inet held {\n set peers { type ipv4_addr . inet_service\n elements = { ";
 	for (unsigned number = 1; number < rows; ++number)
 		script += filler(number).address.text() + " . " + std::to_string(filler_port(number)) + ", ";
-	script += fmt::format("{} . {} }} }}\n"
+	script += fmt::format("{} . {} }}\n }}\n"
 			      " chain out {{ type filter hook output priority 0; policy drop;\n"
 			      "  oif lo accept\n  ct state established,related accept\n"
-			      "  ip daddr . tcp dport @peers accept\n  ip daddr . udp dport @peers accept }}\n"
+			      "  ip daddr . tcp dport @peers accept\n  ip daddr . udp dport @peers accept\n }}\n"
 			      " chain in {{ type filter hook input priority 0; policy drop;\n"
-			      "  iif lo accept\n  ct state established,related accept }}\n}}\n",
+			      "  iif lo accept\n  ct state established,related accept\n }}\n}}\n",
 			      researcher4, served_port);
 	const auto done = execute({"/usr/sbin/nft", "-f", "-"}, script, {lab_->intruder(), ""}, Millis(60'000));
 	check(done.status == 0, "nft: " + done.err);

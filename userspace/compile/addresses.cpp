@@ -74,7 +74,8 @@ Result<AddressClasses> address_classes(const std::vector<BoundRow> &rows)
 		}
 		node.address_class = classes.sets.intern(std::move(set));
 		if (classes.sets.elements() > element_limit) {
-			const auto widest = std::ranges::min(mentions, {}, [](const Mention &m) { return m.prefix.length; });
+			const auto widest =
+				std::ranges::min(mentions, {}, [](const Mention &m) { return m.prefix.length; });
 			return policy::error_at_row(rows[widest.row].row,
 						    "the rows' prefixes overlap in too many ways to be compiled",
 						    "this row has the widest prefix, with which all others cross");
@@ -93,7 +94,7 @@ Result<AddressClasses> address_classes(const std::vector<BoundRow> &rows)
 			parent = nodes[parent].parent;
 		number[i] = static_cast<int>(classes.prefixes.size());
 		classes.prefixes.push_back(
-		    {nodes[i].prefix, nodes[i].address_class, parent == none ? -1 : number[parent]});
+			{nodes[i].prefix, nodes[i].address_class, parent == none ? -1 : number[parent]});
 	}
 	return classes;
 }

@@ -25,8 +25,8 @@ Line image_line(void *image, __u32 line)
 {
 	const auto &lines = static_cast<const Lines *>(image)->image.lines;
 	const auto &header = *reinterpret_cast<const weir_header *>(lines.data());
-	const bool is_tally =
-	    line >= header.tallies && line < header.tallies + (header.row_count + WEIR_TALLY_SLOTS - 1) / WEIR_TALLY_SLOTS;
+	const bool is_tally = line >= header.tallies &&
+			      line < header.tallies + (header.row_count + WEIR_TALLY_SLOTS - 1) / WEIR_TALLY_SLOTS;
 	if (line >= lines.size() || is_tally)
 		return {nullptr};
 	return {const_cast<weir_line *>(&lines[line])};

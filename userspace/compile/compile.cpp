@@ -82,9 +82,10 @@ Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortCla
 	if (total > meeting_limit) {
 		const auto most = static_cast<std::size_t>(std::ranges::max_element(meetings_of) - meetings_of.begin());
 		return policy::error_at_row(
-		    policy.rows[most].row,
-		    fmt::format("addresses and ports of the rows meet in {} ways, and {} can be compiled", total, meeting_limit),
-		    fmt::format("{} of them are this row's: narrow its ports or its addresses", meetings_of[most]));
+			policy.rows[most].row,
+			fmt::format("addresses and ports of the rows meet in {} ways, and {} can be compiled", total,
+				    meeting_limit),
+			fmt::format("{} of them are this row's: narrow its ports or its addresses", meetings_of[most]));
 	}
 
 	std::vector<weir_cell> cells;
@@ -126,7 +127,8 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			    !std::ranges::binary_search(addresses.sets.at(cell.address_class), row))
 				continue;
 			for (const auto number : cell.rows)
-				if (number != 0 && number - 1 < row && (policy.rows[number - 1].zones & policy.rows[row].zones) != 0)
+				if (number != 0 && number - 1 < row &&
+				    (policy.rows[number - 1].zones & policy.rows[row].zones) != 0)
 					earlier.push_back(policy.rows[number - 1].row.id);
 		}
 		std::ranges::sort(earlier);
@@ -138,9 +140,9 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			names += fmt::format(" and {} more", earlier.size() - 3);
 		const auto &shadowed = policy.rows[row].row;
 		return policy::error_at_row(
-		    shadowed, fmt::format("row \"{}\" can never match", shadowed.id),
-		    fmt::format("what it admits is admitted by {}, which stand{} before it: leave one of them out", names,
-				earlier.size() == 1 ? "s" : ""));
+			shadowed, fmt::format("row \"{}\" can never match", shadowed.id),
+			fmt::format("what it admits is admitted by {}, which stand{} before it: leave one of them out",
+				    names, earlier.size() == 1 ? "s" : ""));
 	}
 	return {};
 }
@@ -156,7 +158,8 @@ public:
 		const auto at = end();
 		image_.lines.resize(at + (count + per_line - 1) / per_line);
 		for (std::size_t i = 0; i < count; ++i)
-			std::memcpy(reinterpret_cast<char *>(&image_.lines[at + i / per_line]) + i % per_line * sizeof(Item),
+			std::memcpy(reinterpret_cast<char *>(&image_.lines[at + i / per_line]) +
+					    i % per_line * sizeof(Item),
 				    &items[i], sizeof(Item));
 		return at;
 	}
@@ -268,8 +271,8 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 Result<Image> compile(const BoundPolicy &policy, const CompileOptions &options)
 {
 	if (policy.scopes.empty() || policy.scopes.size() > WEIR_SCOPES)
-		return fail(Exit::policy, fmt::format("the policy is for {} cgroups\n  give it 1 to {}", policy.scopes.size(),
-						      WEIR_SCOPES));
+		return fail(Exit::policy, fmt::format("the policy is for {} cgroups\n  give it 1 to {}",
+						      policy.scopes.size(), WEIR_SCOPES));
 	const auto ports = port_classes(policy.rows);
 	if (!ports)
 		return std::unexpected(ports.error());
@@ -280,8 +283,9 @@ Result<Image> compile(const BoundPolicy &policy, const CompileOptions &options)
 	if (!cells)
 		return std::unexpected(cells.error());
 	if (addresses->sets.size() > WEIR_MAX_CLASS)
-		return fail(Exit::policy, fmt::format("the rows' prefixes make {} classes of addresses, and {} can be compiled",
-						      addresses->sets.size(), WEIR_MAX_CLASS));
+		return fail(Exit::policy,
+			    fmt::format("the rows' prefixes make {} classes of addresses, and {} can be compiled",
+					addresses->sets.size(), WEIR_MAX_CLASS));
 	if (const auto all = check_all_match(policy, *ports, *addresses, *cells); !all)
 		return std::unexpected(all.error());
 	return assemble(policy, options, *ports, *addresses, *cells);

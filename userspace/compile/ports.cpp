@@ -83,8 +83,9 @@ private:
 					active.erase(end->row);
 			}
 			if (port <= 0xffff)
-				group.steps.push_back({static_cast<std::uint16_t>(port),
-						       static_cast<std::uint16_t>(sets.intern({active.begin(), active.end()}))});
+				group.steps.push_back(
+					{static_cast<std::uint16_t>(port),
+					 static_cast<std::uint16_t>(sets.intern({active.begin(), active.end()}))});
 			if (elements_ + sets.elements() > element_limit)
 				return too_many(members);
 		}
@@ -97,9 +98,8 @@ private:
 	}
 	Result<> too_many(const std::vector<std::uint32_t> &members) const
 	{
-		const auto widest = std::ranges::max(members, {}, [this](auto row) {
-			return rows_[row].row.port.last - rows_[row].row.port.first;
-		});
+		const auto widest = std::ranges::max(
+			members, {}, [this](auto row) { return rows_[row].row.port.last - rows_[row].row.port.first; });
 		return policy::error_at_row(rows_[widest].row,
 					    "the ranges of ports overlap in too many ways to be compiled",
 					    "this row has the widest range: narrow it, or split it where others begin");

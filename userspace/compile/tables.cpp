@@ -40,13 +40,16 @@ public:
 
 	bool insert(Item item)
 	{
-		auto bucket = first(item);
+		if (put(first(item), item))
+			return true;
+		auto bucket = second(item);
 		for (unsigned kick = 0; kick < 512; ++kick) {
-			if (put(bucket, item) || put(bucket = other(item, bucket), item))
+			if (put(bucket, item))
 				return true;
-			// Which one has to go must differ from time to time, or two would drive each other out for ever.
-			Item &loser = slot(bucket, kick % slots);
-			std::swap(item, loser);
+			// Which one has to go must be anyone's, or a few would drive each other round for ever; and the same
+			// in every run, as the image is compared with what the policy compiles to.
+			walk_ = walk_ * 6364136223846793005u + 1442695040888963407u; // Knuth, MMIX
+			std::swap(item, slot(bucket, (walk_ >> 33) % slots));
 			bucket = other(item, bucket);
 		}
 		return false;
@@ -54,16 +57,16 @@ public:
 	std::vector<weir_line> take() { return std::move(lines_); }
 
 private:
-	[[nodiscard]] std::size_t first(const Item &item) const { return hash_of(item) & 0xffffffff & (lines_.size() - 1); }
+	[[nodiscard]] std::size_t first(const Item &item) const
+	{
+		return hash_of(item) & 0xffffffff & (lines_.size() - 1);
+	}
 	[[nodiscard]] std::size_t second(const Item &item) const { return hash_of(item) >> 32 & (lines_.size() - 1); }
 	[[nodiscard]] std::size_t other(const Item &item, std::size_t bucket) const
 	{
 		return bucket == first(item) ? second(item) : first(item);
 	}
-	Item &slot(std::size_t bucket, std::size_t index)
-	{
-		return reinterpret_cast<Item *>(&lines_[bucket])[index];
-	}
+	Item &slot(std::size_t bucket, std::size_t index) { return reinterpret_cast<Item *>(&lines_[bucket])[index]; }
 	bool put(std::size_t bucket, const Item &item)
 	{
 		for (std::size_t index = 0; index < slots; ++index) {
@@ -75,6 +78,7 @@ private:
 		return false;
 	}
 	std::vector<weir_line> lines_;
+	std::uint64_t walk_ = 0;
 };
 
 template <typename Item, std::size_t slots>
@@ -155,7 +159,8 @@ Search search_of(const std::vector<ClassedPrefix> &prefixes, bool v4)
 			// A marker: "look further". What holds there if nothing longer is found: the nearest outer prefix.
 			const ClassedPrefix *outer = &each;
 			while (outer != nullptr && outer->prefix.length > length)
-				outer = outer->parent < 0 ? nullptr : &prefixes[static_cast<std::size_t>(outer->parent)];
+				outer = outer->parent < 0 ? nullptr
+							  : &prefixes[static_cast<std::size_t>(outer->parent)];
 			entries.emplace_back(cut(each.prefix, length), outer == nullptr ? 0 : outer->address_class);
 		}
 		entries.emplace_back(each.prefix, each.address_class);

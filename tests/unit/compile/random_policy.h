@@ -25,7 +25,8 @@ public:
 		policy.scenario = "random";
 		policy.scopes.resize(1 + below(3));
 		for (std::size_t i = 0; i < policy.scopes.size(); ++i)
-			policy.scopes[i] = {"/sys/fs/cgroup/" + std::to_string(i), {"c" + std::to_string(i)}, one_in(3)};
+			policy.scopes[i] = {
+				"/sys/fs/cgroup/" + std::to_string(i), {"c" + std::to_string(i)}, one_in(3)};
 		const unsigned rows = 1 + below(most_rows);
 		for (unsigned i = 0; i < rows; ++i)
 			policy.rows.push_back(row("r" + std::to_string(i), policy.scopes.size()));
@@ -36,7 +37,8 @@ public:
 	{
 		Question q;
 		const BoundRow &near = policy.rows[below(static_cast<unsigned>(policy.rows.size()))];
-		q.scope = one_in(8) ? static_cast<std::uint8_t>(below(static_cast<unsigned>(policy.scopes.size()))) : near.scope;
+		q.scope = one_in(8) ? static_cast<std::uint8_t>(below(static_cast<unsigned>(policy.scopes.size())))
+				    : near.scope;
 		q.dir = one_in(8) ? dir() : near.row.dir;
 		q.protocol = one_in(8) ? protocol() : near.row.port.protocol;
 		const unsigned edges[] = {near.row.port.first, near.row.port.last, near.row.port.first - 1u,
@@ -53,7 +55,8 @@ public:
 		Address base;
 		const bool v4 = one_in(2);
 		if (v4) {
-			base = Address::v4(one_in(6) ? static_cast<std::uint32_t>(random_()) : 0xc0000200u | below(8) << 28 | below(256));
+			base = Address::v4(one_in(6) ? static_cast<std::uint32_t>(random_())
+						     : 0xc0000200u | below(8) << 28 | below(256));
 		} else if (one_in(6)) {
 			for (auto &byte : base.bytes)
 				byte = static_cast<std::uint8_t>(random_());
@@ -78,7 +81,8 @@ private:
 	Direction dir() { return one_in(2) ? Direction::out : Direction::in; }
 	std::uint8_t protocol()
 	{
-		const std::uint8_t some[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, 47, IPPROTO_SCTP};
+		const std::uint8_t some[] = {IPPROTO_TCP,    IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP,
+					     IPPROTO_ICMPV6, 47,          IPPROTO_SCTP};
 		return some[below(7)];
 	}
 	BoundRow row(const std::string &id, std::size_t scopes)
@@ -95,7 +99,11 @@ private:
 		if (number == IPPROTO_ICMP || number == IPPROTO_ICMPV6) {
 			row.row.port.first = row.row.port.last = static_cast<std::uint16_t>(below(256));
 		} else if (row.row.port.has_ports()) {
-			const std::uint16_t some[] = {1, 65535, 443, 50051, static_cast<std::uint16_t>(1 + below(65535)),
+			const std::uint16_t some[] = {1,
+						      65535,
+						      443,
+						      50051,
+						      static_cast<std::uint16_t>(1 + below(65535)),
 						      static_cast<std::uint16_t>(500 + below(30))};
 			const auto one = some[below(6)];
 			const auto other = one_in(2) ? one : some[below(6)];
@@ -122,7 +130,8 @@ private:
 			break;
 		case 2: // beside it
 			if (prefix.length > (prefix.is_v4() ? 96 : 0))
-				address.bytes[(prefix.length - 1u) / 8] ^= static_cast<std::uint8_t>(0x80u >> ((prefix.length - 1u) % 8));
+				address.bytes[(prefix.length - 1u) / 8] ^=
+					static_cast<std::uint8_t>(0x80u >> ((prefix.length - 1u) % 8));
 			break;
 		case 3: // anywhere
 			address = this->prefix().address;
