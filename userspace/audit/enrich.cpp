@@ -46,7 +46,7 @@ std::string link_target(const char *path)
 
 std::uint64_t inode(const char *path)
 {
-	struct stat status {};
+	struct stat status{};
 	return ::stat(path, &status) == 0 ? status.st_ino : 0;
 }
 
@@ -109,8 +109,8 @@ std::string find_cgroup2()
 } // namespace
 
 Enricher::Enricher()
-    : processes_(process_slots), users_(user_slots), cgroups_(cgroup_slots), interfaces_(interface_slots),
-      cgroup_root_(find_cgroup2()), own_netns_(inode("/proc/self/ns/net")), passwd_(1024)
+	: processes_(process_slots), users_(user_slots), cgroups_(cgroup_slots), interfaces_(interface_slots),
+	  cgroup_root_(find_cgroup2()), own_netns_(inode("/proc/self/ns/net")), passwd_(1024)
 {
 	if (!cgroup_root_.empty())
 		cgroup_mount_ = Fd(::open(cgroup_root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -253,7 +253,8 @@ std::string Enricher::walk_for_cgroup(std::uint64_t id, std::uint64_t now)
 	if (inode(cgroup_root_.c_str()) == id)
 		return "/";
 	std::error_code ignored;
-	for (fs::recursive_directory_iterator it(cgroup_root_, fs::directory_options::skip_permission_denied, ignored), end;
+	for (fs::recursive_directory_iterator it(cgroup_root_, fs::directory_options::skip_permission_denied, ignored),
+	     end;
 	     !ignored && it != end; it.increment(ignored)) {
 		std::error_code unreadable;
 		if (it->is_directory(unreadable) && inode(it->path().c_str()) == id)

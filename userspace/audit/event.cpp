@@ -238,7 +238,8 @@ void append_json(std::string &out, const weir_event &event, const Enrichment &mo
 
 	out.append("{\"@timestamp\":\"");
 	append_time(out, static_cast<std::int64_t>(event.time) + to_wall);
-	out.append(R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["connection",)");
+	out.append(
+		R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["connection",)");
 	out.append(event.verdict == WEIR_REFUSE ? "\"denied\"" : "\"allowed\"");
 	out.append("],\"action\":\"").append(operation_name(event.operation));
 	// Of the observer's work: ECS's own example of a firewall that blocks has "success".

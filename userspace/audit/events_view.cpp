@@ -60,14 +60,14 @@ Result<std::int64_t> parse_since(std::string_view text, std::int64_t now)
 	const std::int64_t seconds = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
 	if (error != std::errc() || seconds == 0 || amount > 100u * 366)
 		return fail(Exit::usage, fmt::format("\"{}\" is not a time. Give an age (90s, 30m, 4h, 7d) or a moment "
-						     "with its zone (2026-11-24T12:00:00Z).", printable(text)));
+						     "with its zone (2026-11-24T12:00:00Z).",
+						     printable(text)));
 	return now - amount * seconds * 1'000'000'000;
 }
 
 EventsView::EventsView(Filter filter, Style style, Write show, Write warn)
-    : filter_(std::move(filter)), style_(style), show_(std::move(show)), warn_(std::move(warn))
-{
-}
+	: filter_(std::move(filter)), style_(style), show_(std::move(show)), warn_(std::move(warn))
+{}
 
 void EventsView::line(std::string_view text)
 {
@@ -78,7 +78,8 @@ void EventsView::line(std::string_view text)
 	const auto dataset = record.is_object() ? field<std::string>(record, "event", "dataset") : std::nullopt;
 	const auto stamp = record.is_object() ? record.find("@timestamp") : record.end();
 	const auto time = dataset && stamp != record.end() && stamp->is_string()
-				  ? parse_time(stamp->get_ref<const std::string &>()) : std::nullopt;
+				  ? parse_time(stamp->get_ref<const std::string &>())
+				  : std::nullopt;
 	if (!time || (dataset != "weir.violation" && dataset != "weir.loss")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;

@@ -32,7 +32,7 @@ Result<std::size_t> Follower::take(EventsView &view)
 	}
 	// Whether another file has the name now is asked before the last read of this one: a writer goes over to
 	// the new file and never comes back, so once the new one has content, this one is complete.
-	struct stat old {}, current {};
+	struct stat old{}, current{};
 	const bool plain = path_ != "-" && ::fstat(file_.get(), &old) == 0 && S_ISREG(old.st_mode);
 	const bool replaced = plain && ::stat(path_.c_str(), &current) == 0 && current.st_size > 0 &&
 			      (current.st_ino != old.st_ino || current.st_dev != old.st_dev);

@@ -23,8 +23,12 @@ constexpr auto plain = [] {
 void append_escape(std::string &out, char32_t value)
 {
 	auto unit = [&out](unsigned u) {
-		const char text[] = {'\\', 'u', hex_digits[u >> 12 & 15], hex_digits[u >> 8 & 15],
-				     hex_digits[u >> 4 & 15], hex_digits[u & 15]};
+		const char text[] = {'\\',
+				     'u',
+				     hex_digits[u >> 12 & 15],
+				     hex_digits[u >> 8 & 15],
+				     hex_digits[u >> 4 & 15],
+				     hex_digits[u & 15]};
 		out.append(text, sizeof(text));
 	};
 	if (value >= 0x10000) { // RFC 8259 section 7: a surrogate pair

@@ -90,8 +90,8 @@ std::string loss(const Json &record, bool color)
 {
 	const auto since = number(record, "weir.events.lost_since");
 	const auto discarded = number(record, "weir.events.discarded");
-	auto line = fmt::format("{} {}LOST{}     {} events are not in this record", clock_of(text(record, "@timestamp")),
-				color ? yellow : "", color ? reset : "", since);
+	auto line = fmt::format("{} {}LOST{}     {} events are not in this record",
+				clock_of(text(record, "@timestamp")), color ? yellow : "", color ? reset : "", since);
 	if (discarded != 0)
 		line += fmt::format(", {} could not be written", discarded);
 	line += fmt::format("  (since loading: refused {} + observed {} = reported {} + lost {})",
@@ -113,8 +113,10 @@ std::string violation(const Json &record, bool color)
 
 	// Out: the local end says little, and is often unknown. In: both ends do, and there may be no process.
 	std::string line = fmt::format("{} {}{:<8}{} {:<3} {} {} ", clock_of(text(record, "@timestamp")),
-				       !color ? "" : verdict == "refused" ? red : yellow, verdict, color ? reset : "",
-				       out ? "out" : "in", transport, who(record));
+				       !color                 ? ""
+				       : verdict == "refused" ? red
+							      : yellow,
+				       verdict, color ? reset : "", out ? "out" : "in", transport, who(record));
 	if (out)
 		line += "-> " + endpoint(record, "destination");
 	else
@@ -174,8 +176,8 @@ std::optional<std::int64_t> parse_time(std::string_view text)
 	std::int64_t fraction = 0;
 	if (text[0] == '.') {
 		std::size_t digits = 1;
-		for (std::int64_t scale = 100'000'000; digits < text.size() && text[digits] >= '0' && text[digits] <= '9';
-		     digits++, scale /= 10)
+		for (std::int64_t scale = 100'000'000;
+		     digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; digits++, scale /= 10)
 			fraction += (text[digits] - '0') * scale;
 		if (digits == 1)
 			return std::nullopt;
@@ -185,7 +187,8 @@ std::optional<std::int64_t> parse_time(std::string_view text)
 	if (text.size() == 6 && (text[0] == '+' || text[0] == '-') && text[3] == ':') {
 		int hours = 0, minutes = 0;
 		if (std::from_chars(&text[1], &text[3], hours).ptr != &text[3] ||
-		    std::from_chars(&text[4], text.data() + 6, minutes).ptr != text.data() + 6 || hours > 23 || minutes > 59)
+		    std::from_chars(&text[4], text.data() + 6, minutes).ptr != text.data() + 6 || hours > 23 ||
+		    minutes > 59)
 			return std::nullopt;
 		offset = (hours * 60 + minutes) * 60 * (text[0] == '-' ? -1 : 1);
 	} else if (text != "Z" && text != "z") {
@@ -196,8 +199,8 @@ std::optional<std::int64_t> parse_time(std::string_view text)
 	// 60: a leap second. Years past 2261 don't fit into 64 bits of nanoseconds.
 	if (!date.ok() || parts[0] > 2261 || parts[0] < 1970 || parts[3] > 23 || parts[4] > 59 || parts[5] > 60)
 		return std::nullopt;
-	const std::int64_t seconds =
-		sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + parts[3] * 3600 + parts[4] * 60 + parts[5];
+	const std::int64_t seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + parts[3] * 3600 +
+				     parts[4] * 60 + parts[5];
 	return (seconds - offset) * 1'000'000'000 + fraction;
 }
 

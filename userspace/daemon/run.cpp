@@ -40,7 +40,7 @@ std::int64_t clock_ns(clockid_t clock)
 /// The directory of the pins: another one by the same name is another instance. 0: there is none.
 ino_t identity(const kernel::Where &where)
 {
-	struct stat status {};
+	struct stat status{};
 	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
@@ -52,10 +52,9 @@ void say(const std::string &message)
 class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
-	    : where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-	      rows_(options.where), identity_(identity(options.where))
-	{
-	}
+		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
+		  rows_(options.where), identity_(identity(options.where))
+	{}
 
 	Result<Exit> stream();
 
@@ -162,8 +161,8 @@ void Daemon::tick()
 	}
 	// Not at the output's own expense: a full buffer holds what was refused; the next tick says the sum.
 	if ((totals_.lost > lost_written_ || discarded_ > discarded_written_) && !sink_.is_full() && !broken_) {
-		audit::append_lost_json(sink_.buffer(), totals_, totals_.lost - lost_written_, discarded_, where_.instance,
-					clock_ns(CLOCK_REALTIME));
+		audit::append_lost_json(sink_.buffer(), totals_, totals_.lost - lost_written_, discarded_,
+					where_.instance, clock_ns(CLOCK_REALTIME));
 		lost_written_ = totals_.lost;
 		discarded_written_ = discarded_;
 	}
@@ -184,7 +183,8 @@ void Daemon::write_out()
 	if (!*done && !sink_.problem().empty() && now >= next_complaint_) {
 		next_complaint_ = now + complaint_pause;
 		say(fmt::format("cannot write to {}: {}. Trying on; {} lines wait, then the ring buffer fills and the "
-				"kernel counts what is lost.", sink_.name(), sink_.problem(), sink_.unwritten_lines()));
+				"kernel counts what is lost.",
+				sink_.name(), sink_.problem(), sink_.unwritten_lines()));
 	}
 	if (*done && next_complaint_ != 0) {
 		next_complaint_ = 0;

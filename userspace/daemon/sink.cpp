@@ -39,7 +39,7 @@ Result<Sink> Sink::open(std::string path)
 		sink.file_ = Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
 		if (!sink.file_)
 			return fail(fmt::format("the standard output is closed: {}", std::strerror(errno)));
-		struct stat status {};
+		struct stat status{};
 		sink.regular_ = ::fstat(sink.file_.get(), &status) == 0 && S_ISREG(status.st_mode);
 		return sink;
 	}
@@ -55,7 +55,7 @@ Result<> Sink::open_file()
 	Fd file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
 	if (!file)
 		return fail(fmt::format("cannot append to {}: {}", path_, std::strerror(errno)));
-	struct stat status {};
+	struct stat status{};
 	if (::fstat(file.get(), &status) != 0)
 		return fail(fmt::format("cannot read the state of {}: {}", path_, std::strerror(errno)));
 	file_ = std::move(file);

@@ -30,7 +30,8 @@ Address keep_bits(const Address &address, unsigned length)
 		if (first >= length) {
 			kept.bytes[index] = 0;
 		} else if (length - first < 8) {
-			kept.bytes[index] = static_cast<std::uint8_t>(kept.bytes[index] & (0xff00u >> (length - first)));
+			kept.bytes[index] =
+				static_cast<std::uint8_t>(kept.bytes[index] & (0xff00u >> (length - first)));
 		}
 	}
 	return kept;
@@ -140,7 +141,7 @@ std::string_view refused_form(const Address &address)
 	// RFC 4291 section 2.5.5.1 deprecates v4-compatible addresses; :: and ::1 look like them, but are not.
 	if (starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) {
 		const bool special = starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) &&
-		                     address.bytes[15] <= 1;
+				     address.bytes[15] <= 1;
 		return special ? "" : "IPv4-compatible (::/96)";
 	}
 	if (starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0})) {

@@ -56,7 +56,7 @@ private:
 	[[nodiscard]] std::string site_name() const;
 	[[nodiscard]] std::string mistyped(std::string_view table, std::string_view key) const;
 	[[nodiscard]] std::unexpected<Error> row_error(const Row &, std::string_view key, std::string_view what,
-	                                               std::string_view hint) const;
+						       std::string_view hint) const;
 
 	const Matrix &matrix_;
 	const Site &site_;
@@ -73,14 +73,15 @@ std::string Binder::site_name() const
 // Of the two files the matrix is the one that was approved: the site is more likely wrong.
 std::string Binder::mistyped(std::string_view table, std::string_view key) const
 {
-	return '[' + std::string(table) + "] in " + site_name() + " has " + in_quotes(key) + ": is that a typing error?";
+	return '[' + std::string(table) + "] in " + site_name() + " has " + in_quotes(key) +
+	       ": is that a typing error?";
 }
 
 std::unexpected<Error> Binder::row_error(const Row &row, std::string_view key, std::string_view what,
-                                         std::string_view hint) const
+					 std::string_view hint) const
 {
 	return error_at(matrix_.text, place_of_row_key(matrix_, row, key),
-	                "row " + in_quotes(row.id) + ": " + std::string(what), hint);
+			"row " + in_quotes(row.id) + ": " + std::string(what), hint);
 }
 
 bool Binder::is_on(const Row &row) const
@@ -94,9 +95,9 @@ Result<> Binder::scenario() const
 		return {};
 	}
 	return error_at(site_.text, place_of_site_key(site_, "", "scenario"),
-	                "the site is for scenario " + in_quotes(site_.scenario) + ", the matrix is " +
-	                    in_quotes(matrix_.scenario),
-	                "give the matrix of the site's scenario");
+			"the site is for scenario " + in_quotes(site_.scenario) + ", the matrix is " +
+				in_quotes(matrix_.scenario),
+			"give the matrix of the site's scenario");
 }
 
 Result<> Binder::optional_ids() const
@@ -112,12 +113,13 @@ Result<> Binder::optional_ids() const
 				}
 			}
 			return error_at(site_.text, place_of_optional(site_, index),
-			                "the matrix has no row " + in_quotes(id),
-			                or_else(did_you_mean(id, ids), "list ids of its optional rows"));
+					"the matrix has no row " + in_quotes(id),
+					or_else(did_you_mean(id, ids), "list ids of its optional rows"));
 		}
 		if (row->status == Status::mandatory) {
 			return error_at(site_.text, place_of_optional(site_, index),
-			                "row " + in_quotes(id) + " is mandatory: it is always on", "take it out of the list");
+					"row " + in_quotes(id) + " is mandatory: it is always on",
+					"take it out of the list");
 		}
 	}
 	return {};
@@ -131,22 +133,23 @@ Result<std::uint8_t> Binder::scope_of(const Row &row)
 	const auto cgroup = site_.cgroups.find(component);
 	if (cgroup == site_.cgroups.end()) {
 		if (site_.cgroups.contains(row.peer())) {
-			return row_error(row, key, in_quotes(component) + " is not a component of this host, but its peer is",
-			                 std::string("is dir = \"") + (out ? "in" : "out") + "\" meant?");
+			return row_error(row, key,
+					 in_quotes(component) + " is not a component of this host, but its peer is",
+					 std::string("is dir = \"") + (out ? "in" : "out") + "\" meant?");
 		}
 		const std::string near = nearest(component, keys_of(site_.cgroups));
 		return row_error(row, key, "component " + in_quotes(component) + " has no cgroup",
-		                 !near.empty() ? mistyped("cgroups", near)
-		                               : "add to [cgroups] in " + site_name() + ": " + toml_key(component) +
-		                                     " = \"/sys/fs/cgroup/...\"");
+				 !near.empty() ? mistyped("cgroups", near)
+					       : "add to [cgroups] in " + site_name() + ": " + toml_key(component) +
+							 " = \"/sys/fs/cgroup/...\"");
 	}
 	const auto next = static_cast<std::uint8_t>(policy_.scopes.size());
 	const auto [found, fresh] = scopes_.emplace(cgroup->second, next);
 	if (fresh) {
 		if (next == WEIR_SCOPES) {
 			return error_at(site_.text, place_of_site_key(site_, "cgroups", component),
-			                "more than " + std::to_string(WEIR_SCOPES) + " cgroups",
-			                "let components share a cgroup, or use a second instance");
+					"more than " + std::to_string(WEIR_SCOPES) + " cgroups",
+					"let components share a cgroup, or use a second instance");
 		}
 		policy_.scopes.push_back({cgroup->second, {}, site_.open_loopback});
 	}
@@ -166,13 +169,14 @@ Result<std::vector<Prefix>> Binder::peers_of(const Row &row) const
 	}
 	const auto bound = site_.names.find(peer);
 	if (bound == site_.names.end() || bound->second.empty()) {
-		const std::string builtin = did_you_mean(peer, {std::string(localhost_name), std::string(internet_name)});
+		const std::string builtin =
+			did_you_mean(peer, {std::string(localhost_name), std::string(internet_name)});
 		const std::string near = nearest(peer, keys_of(site_.names));
 		return row_error(row, row.dir == Direction::out ? "destination" : "source",
-		                 in_quotes(peer) + " is not bound",
-		                 !near.empty() ? mistyped("names", near)
-		                               : or_else(builtin, "add to [names] in " + site_name() + ": " + toml_key(peer) +
-		                                                      " = \"ADDRESS\""));
+				 in_quotes(peer) + " is not bound",
+				 !near.empty() ? mistyped("names", near)
+					       : or_else(builtin, "add to [names] in " + site_name() + ": " +
+									  toml_key(peer) + " = \"ADDRESS\""));
 	}
 	return bound->second;
 }
@@ -206,14 +210,16 @@ Result<> Binder::family(const Row &row, const std::vector<Prefix> &peers) const
 	const bool any4 = std::ranges::any_of(peers, &Prefix::is_v4);
 	const bool any6 = !std::ranges::all_of(peers, &Prefix::is_v4);
 	if (icmp4 && !any4) {
-		return row_error(row, "port", "can never match: ICMP is of IPv4, and " + in_quotes(row.peer()) +
-		                                  " has IPv6 addresses only",
-		                 "use ICMPv6, or bind an IPv4 address");
+		return row_error(row, "port",
+				 "can never match: ICMP is of IPv4, and " + in_quotes(row.peer()) +
+					 " has IPv6 addresses only",
+				 "use ICMPv6, or bind an IPv4 address");
 	}
 	if (icmp6 && !any6) {
-		return row_error(row, "port", "can never match: ICMPv6 is of IPv6, and " + in_quotes(row.peer()) +
-		                                  " has IPv4 addresses only",
-		                 "use ICMP, or bind an IPv6 address");
+		return row_error(row, "port",
+				 "can never match: ICMPv6 is of IPv6, and " + in_quotes(row.peer()) +
+					 " has IPv4 addresses only",
+				 "use ICMP, or bind an IPv6 address");
 	}
 	return {};
 }
@@ -251,9 +257,10 @@ Result<> Binder::unused() const
 {
 	for (const auto &[name, addresses] : site_.names) {
 		if (!used_.contains(name)) {
-			return error_at(site_.text, place_of_site_key(site_, "names", name),
-			                "no row has the peer " + in_quotes(name),
-			                or_else(did_you_mean(name, {used_.begin(), used_.end()}), "take it out of [names]"));
+			return error_at(
+				site_.text, place_of_site_key(site_, "names", name),
+				"no row has the peer " + in_quotes(name),
+				or_else(did_you_mean(name, {used_.begin(), used_.end()}), "take it out of [names]"));
 		}
 	}
 	for (const auto &[component, cgroup] : site_.cgroups) {
@@ -268,14 +275,15 @@ Result<> Binder::unused() const
 		const auto off = std::ranges::find(policy_.off, component, &Row::component);
 		if (off != policy_.off.end()) {
 			return error_at(site_.text, place, what,
-			                "take it out of [cgroups], or turn a row on: optional = [" + in_quotes(off->id) + "]");
+					"take it out of [cgroups], or turn a row on: optional = [" +
+						in_quotes(off->id) + "]");
 		}
 		std::vector<std::string> components;
 		for (const Row &row : matrix_.rows) {
 			components.push_back(row.component());
 		}
 		return error_at(site_.text, place, what,
-		                or_else(did_you_mean(component, components), "take it out of [cgroups]"));
+				or_else(did_you_mean(component, components), "take it out of [cgroups]"));
 	}
 	return {};
 }
@@ -297,7 +305,7 @@ Result<BoundPolicy> Binder::bind()
 	}
 	if (policy_.rows.empty()) {
 		return error_at({}, site_.place, "no row is on: there is nothing to hold anyone to",
-		                "turn on an optional row: optional = [\"ROW-ID\"]");
+				"turn on an optional row: optional = [\"ROW-ID\"]");
 	}
 	if (const Result<> good = unused(); !good) {
 		return std::unexpected(good.error());
@@ -309,7 +317,8 @@ Result<BoundPolicy> Binder::bind()
 	for (const BoundRow &bound : policy_.rows) {
 		if (!ids.insert(bound.row.id).second) {
 			const auto own = std::ranges::find(matrix_.rows, bound.row.id, &Row::id);
-			return row_error(*own, "id", "a row that ships with weir has this id", "give the row another one");
+			return row_error(*own, "id", "a row that ships with weir has this id",
+					 "give the row another one");
 		}
 	}
 	return std::move(policy_);

@@ -24,16 +24,21 @@ constexpr std::string_view service_mld = "MLD";
 
 // A host solicits routers, it isn't asked for one: there is no `in` row for type 133.
 constexpr std::array<Builtin, 10> builtins = {{
-    {"nd-router-solicit-out", Direction::out, 133, "routers", {"ff02::/16", "fe80::/10"}, "router solicitation"},
-    {"nd-solicit-out", Direction::out, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
-    {"nd-advert-out", Direction::out, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
-    {"nd-router-advert-in", Direction::in, 134, "routers", {"::/0", ""}, "router advertisement"},
-    {"nd-solicit-in", Direction::in, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
-    {"nd-advert-in", Direction::in, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
-    {"mld-report-out", Direction::out, 131, "multicast", {"ff02::/16", ""}, "multicast listener report"},
-    {"mld-done-out", Direction::out, 132, "multicast", {"ff02::/16", ""}, "multicast listener done"},
-    {"mld2-report-out", Direction::out, 143, "multicast", {"ff02::/16", ""}, "multicast listener report, version 2"},
-    {"mld-query-in", Direction::in, 130, "routers", {"fe80::/10", ""}, "multicast listener query"},
+	{"nd-router-solicit-out", Direction::out, 133, "routers", {"ff02::/16", "fe80::/10"}, "router solicitation"},
+	{"nd-solicit-out", Direction::out, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
+	{"nd-advert-out", Direction::out, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
+	{"nd-router-advert-in", Direction::in, 134, "routers", {"::/0", ""}, "router advertisement"},
+	{"nd-solicit-in", Direction::in, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
+	{"nd-advert-in", Direction::in, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
+	{"mld-report-out", Direction::out, 131, "multicast", {"ff02::/16", ""}, "multicast listener report"},
+	{"mld-done-out", Direction::out, 132, "multicast", {"ff02::/16", ""}, "multicast listener done"},
+	{"mld2-report-out",
+	 Direction::out,
+	 143,
+	 "multicast",
+	 {"ff02::/16", ""},
+	 "multicast listener report, version 2"},
+	{"mld-query-in", Direction::in, 130, "routers", {"fe80::/10", ""}, "multicast listener query"},
 }};
 
 std::string owner_of(const Scope &scope)

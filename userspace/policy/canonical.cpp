@@ -143,8 +143,8 @@ BoundPolicy policy_of(const json &root)
 	policy.title = root.at("title").get<std::string>();
 	for (const json &object : root.at("scopes").get_ref<const json::array_t &>()) {
 		policy.scopes.push_back({object.at("cgroup").get<std::string>(),
-		                         object.at("components").get<std::vector<std::string>>(),
-		                         object.at("open_loopback").get<bool>()});
+					 object.at("components").get<std::vector<std::string>>(),
+					 object.at("open_loopback").get<bool>()});
 	}
 	if (policy.scopes.size() > WEIR_SCOPES) {
 		not_a_policy("more cgroups than " + std::to_string(WEIR_SCOPES));
@@ -208,7 +208,8 @@ std::string canonical(const BoundPolicy &policy)
 	append_list(out, "scopes", policy.scopes, [&](const Scope &scope) {
 		out += "{\"cgroup\":";
 		append_json(out, scope.cgroup);
-		append_list(out, "components", scope.components, [&](const std::string &name) { append_json(out, name); });
+		append_list(out, "components", scope.components,
+			    [&](const std::string &name) { append_json(out, name); });
 		append_bool(out, "open_loopback", scope.open_loopback);
 		out += '}';
 	});

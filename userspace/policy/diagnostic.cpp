@@ -91,8 +91,7 @@ Place place_in(std::string_view text, std::size_t offset, const std::string &fil
 
 } // namespace
 
-std::unexpected<Error> error_at(std::string_view text, const Place &place, std::string_view what,
-                                std::string_view hint)
+std::unexpected<Error> error_at(std::string_view text, const Place &place, std::string_view what, std::string_view hint)
 {
 	std::string message = place.file;
 	if (place.line > 0) {
@@ -118,7 +117,7 @@ std::unexpected<Error> error_at(std::string_view text, const Place &place, const
 	const std::string_view message = phrase.message;
 	const std::size_t end = message.find('\n');
 	return error_at(text, place, message.substr(0, end),
-	                end == std::string_view::npos ? std::string_view{} : message.substr(end + 1));
+			end == std::string_view::npos ? std::string_view{} : message.substr(end + 1));
 }
 
 std::unexpected<Error> error_at_row(const Row &row, std::string_view what, std::string_view hint)
@@ -133,8 +132,9 @@ std::unexpected<Error> error_at_row(const Row &row, std::string_view what, std::
 Result<std::string_view> checked_text(std::string_view text, const std::string &file, std::string_view what)
 {
 	if (text.size() > file_limit) {
-		return error_at({}, {file, 0, 0}, std::string(what) + " of more than " +
-		                                          std::to_string(file_limit >> 20) + " MiB is not read");
+		return error_at({}, {file, 0, 0},
+				std::string(what) + " of more than " + std::to_string(file_limit >> 20) +
+					" MiB is not read");
 	}
 	if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
 		return error_at({}, {file, 1, 0}, "the text is UTF-16", "save the file as UTF-8");
@@ -148,12 +148,14 @@ Result<std::string_view> checked_text(std::string_view text, const std::string &
 		const std::optional<char32_t> point = next_code_point(text, at);
 		const bool space = point && (*point == '\t' || *point == '\n' || *point == '\r' || *point == ' ');
 		if (!point) {
-			return error_at(text, place_in(text, start, file), "this is not UTF-8", "save the file as UTF-8");
+			return error_at(text, place_in(text, start, file), "this is not UTF-8",
+					"save the file as UTF-8");
 		}
 		if (!space && is_hidden(*point)) {
 			return error_at(text, place_in(text, start, file),
-			                "the character " + in_quotes(text.substr(start, at - start)) + " cannot be seen",
-			                "take it out: what is approved has to be what is read");
+					"the character " + in_quotes(text.substr(start, at - start)) +
+						" cannot be seen",
+					"take it out: what is approved has to be what is read");
 		}
 		blank = blank && space;
 	}
@@ -172,7 +174,7 @@ Result<std::string> read_file(const std::string &path)
 	if (!file) {
 		return wrong(std::string("cannot be opened: ") + std::strerror(errno));
 	}
-	struct stat status {};
+	struct stat status{};
 	if (::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
 		return wrong("is a directory", "give a file");
 	}
@@ -192,7 +194,7 @@ Result<std::string> read_file(const std::string &path)
 		text.append(buffer.data(), static_cast<std::size_t>(got));
 		if (text.size() > file_limit) {
 			return wrong("has more than " + std::to_string(file_limit >> 20) + " MiB",
-			             "a matrix of 100,000 rows is smaller: is this the right file?");
+				     "a matrix of 100,000 rows is smaller: is this the right file?");
 		}
 	}
 }

@@ -18,7 +18,7 @@ namespace weir::policy {
 /// Columns count characters from 1; column 0 = the whole line. Without a line in `text`, the line is left out.
 /// Always Exit::policy.
 std::unexpected<Error> error_at(std::string_view text, const Place &, std::string_view what,
-                                std::string_view hint = {});
+				std::string_view hint = {});
 
 /// "WHAT\nHINT", as parse_service() gives it, shown at a place.
 std::unexpected<Error> error_at(std::string_view text, const Place &, const Error &phrase);

@@ -47,7 +47,7 @@ Result<std::string> matrix_file(const Site &site, const fs::path &site_file, con
 		hint += (index > 0 ? " and " : hint.empty() ? "looked for " : " looked for ") + tried[index];
 	}
 	return error_at(site.text, place_of_site_key(site, "", "scenario"),
-	                "there is no matrix " + in_quotes(site.scenario), hint);
+			"there is no matrix " + in_quotes(site.scenario), hint);
 }
 
 } // namespace

@@ -14,9 +14,9 @@ namespace {
 constexpr std::string_view kind = "a matrix file";
 constexpr std::array<std::string_view, 5> file_keys = {"format", "scenario", "title", "component", "row"};
 constexpr std::array<std::string_view, 9> row_keys = {"id",      "dir",  "source", "destination", "port",
-                                                      "service", "type", "status", "comment"};
+						      "service", "type", "status", "comment"};
 constexpr std::string_view row_hint =
-    "a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
+	"a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
 
 class MatrixReader {
 public:
@@ -40,7 +40,7 @@ Result<> MatrixReader::header(Matrix &matrix) const
 	const toml::table &root = file_.root();
 	if (root.contains("names") || root.contains("cgroups")) {
 		return error_at({}, {file_.place(root.source()).file, 0, 0}, "this is a site file, not a matrix",
-		                "a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
+				"a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
 	}
 	if (const Result<> good = file_.only(root, file_keys, kind); !good) {
 		return good;
@@ -51,9 +51,10 @@ Result<> MatrixReader::header(Matrix &matrix) const
 		bool is_id;
 		std::string &value;
 	};
-	for (const Key &key : {Key{"scenario", "such as: scenario = \"node-native\"", true, matrix.scenario},
-	                       Key{"title", "such as: title = \"Running without VPN/containers\"", false, matrix.title},
-	                       Key{"component", "whose host it is, such as: component = \"node\"", false, matrix.component}}) {
+	for (const Key &key :
+	     {Key{"scenario", "such as: scenario = \"node-native\"", true, matrix.scenario},
+	      Key{"title", "such as: title = \"Running without VPN/containers\"", false, matrix.title},
+	      Key{"component", "whose host it is, such as: component = \"node\"", false, matrix.component}}) {
 		const auto node = file_.need(root, key.name, kind, key.hint);
 		if (!node) {
 			return std::unexpected(node.error());
@@ -73,14 +74,15 @@ Result<> MatrixReader::words_of(const toml::table &table, Row &row) const
 		std::string_view name;
 		std::string &value;
 	};
-	for (const Column &column : {Column{"id", row.id}, Column{"source", row.source},
-	                             Column{"destination", row.destination}, Column{"service", row.service},
-	                             Column{"type", row.type}}) {
+	for (const Column &column :
+	     {Column{"id", row.id}, Column{"source", row.source}, Column{"destination", row.destination},
+	      Column{"service", row.service}, Column{"type", row.type}}) {
 		const auto node = file_.need(table, column.name, "a row", row_hint);
 		if (!node) {
 			return std::unexpected(node.error());
 		}
-		Result<std::string> value = column.name == "id" ? file_.id(**node, column.name) : file_.words(**node, column.name);
+		Result<std::string> value = column.name == "id" ? file_.id(**node, column.name)
+								: file_.words(**node, column.name);
 		if (!value) {
 			return std::unexpected(value.error());
 		}
@@ -148,8 +150,9 @@ Result<> MatrixReader::check(const toml::table &table, const Row &row)
 	const auto [seen, fresh] = ids_.emplace(row.id, row.place.line);
 	if (!fresh) {
 		return file_.error(table.get("id")->source(),
-		                   "the row at line " + std::to_string(seen->second) + " has the id " + in_quotes(row.id) + ", too",
-		                   "give each row an id of its own");
+				   "the row at line " + std::to_string(seen->second) + " has the id " +
+					   in_quotes(row.id) + ", too",
+				   "give each row an id of its own");
 	}
 	if (const Result<> good = check_sides(row); !good) {
 		const std::string_view key = row.dir == Direction::out ? "source" : "destination";

@@ -21,14 +21,14 @@ struct Scenario {
 };
 
 constexpr std::array<Scenario, 4> scenarios = {{
-    {"Software installation", ""},
-    {"Running without VPN/containers", "native"},
-    {"Running with VPN/containers", "vpn"},
-    {"Running with Docker containers (without VPN)", "docker"},
+	{"Software installation", ""},
+	{"Running without VPN/containers", "native"},
+	{"Running with VPN/containers", "vpn"},
+	{"Running with Docker containers (without VPN)", "docker"},
 }};
 
-constexpr std::array<std::string_view, 8> columns = {"dir",     "source machine", "destination machine", "destination port",
-                                                     "service", "type",           "status",              "comment"};
+constexpr std::array<std::string_view, 8> columns = {
+	"dir", "source machine", "destination machine", "destination port", "service", "type", "status", "comment"};
 constexpr std::size_t installation_columns = 5;
 
 class PageImport {
@@ -90,20 +90,22 @@ Result<> PageImport::header(const Table &table, bool installation) const
 	const std::size_t wanted = installation ? installation_columns : columns.size();
 	for (std::size_t index = 0; index < std::min(cells.size(), wanted); index++) {
 		const std::string_view name = columns[index];
-		const bool shorter = (index == 1 && cells[index] == "source") || (index == 2 && cells[index] == "destination");
+		const bool shorter = (index == 1 && cells[index] == "source") ||
+				     (index == 2 && cells[index] == "destination");
 		if (cells[index] != name && !shorter) {
-			return error(table.header.line, "column " + std::to_string(index + 1) + " is " + in_quotes(cells[index]),
-			             in_quotes(name) + " is expected there");
+			return error(table.header.line,
+				     "column " + std::to_string(index + 1) + " is " + in_quotes(cells[index]),
+				     in_quotes(name) + " is expected there");
 		}
 	}
 	if (cells.size() > wanted) {
 		return error(table.header.line, "unknown column " + in_quotes(cells[wanted]),
-		             "the table has " + std::to_string(wanted) + " columns, the last one is " +
-		                 in_quotes(columns[wanted - 1]));
+			     "the table has " + std::to_string(wanted) + " columns, the last one is " +
+				     in_quotes(columns[wanted - 1]));
 	}
 	if (cells.size() < wanted) {
 		return error(table.header.line, "column " + in_quotes(columns[cells.size()]) + " is missing",
-		             "the table has " + std::to_string(wanted) + " columns");
+			     "the table has " + std::to_string(wanted) + " columns");
 	}
 	return {};
 }
@@ -114,10 +116,11 @@ Result<Row> PageImport::row(const TableRow &line, bool installation) const
 	const std::size_t comment = columns.size() - 1;
 	const std::size_t wanted = installation ? installation_columns : columns.size();
 	if (cells.size() != wanted) {
-		return error(line.line, "this row has " + std::to_string(cells.size()) + " cells, the header has " +
-		                            std::to_string(wanted),
-		             cells.size() < wanted ? "give every column a cell, if need be an empty one"
-		                                   : "write a bar that belongs to a cell as \\|");
+		return error(line.line,
+			     "this row has " + std::to_string(cells.size()) + " cells, the header has " +
+				     std::to_string(wanted),
+			     cells.size() < wanted ? "give every column a cell, if need be an empty one"
+						   : "write a bar that belongs to a cell as \\|");
 	}
 	for (std::size_t index = 0; index < cells.size(); index++) {
 		if (const std::string complaint = text_complaint(cells[index], index == comment); !complaint.empty()) {
@@ -145,11 +148,13 @@ Result<Row> PageImport::row(const TableRow &line, bool installation) const
 		row.status = Status::mandatory;
 	} else {
 		if (!is_type(cells[5])) {
-			return error(line.line, in_quotes(cells[5]) + " is not a type", "use \"backend\", \"user\" or \"host\"");
+			return error(line.line, in_quotes(cells[5]) + " is not a type",
+				     "use \"backend\", \"user\" or \"host\"");
 		}
 		const std::optional<Status> status = status_from(cells[6]);
 		if (!status) {
-			return error(line.line, in_quotes(cells[6]) + " is not a status", "use \"mandatory\" or \"optional\"");
+			return error(line.line, in_quotes(cells[6]) + " is not a status",
+				     "use \"mandatory\" or \"optional\"");
 		}
 		row.type = cells[5];
 		row.status = *status;
@@ -165,14 +170,15 @@ Result<Matrix> PageImport::matrix(const Table &table) const
 {
 	const auto scenario = std::ranges::find(scenarios, table.heading, &Scenario::heading);
 	if (scenario == scenarios.end()) {
-		const std::string where = table.heading.empty() ? "before any heading of a scenario"
-		                                                : "under the unknown heading " + in_quotes(table.heading);
+		const std::string where = table.heading.empty()
+						  ? "before any heading of a scenario"
+						  : "under the unknown heading " + in_quotes(table.heading);
 		return error(table.header.line, "this table stands " + where, joined_headings());
 	}
 	const bool installation = scenario->suffix.empty();
 	if (!installation && table.component.empty()) {
 		return error(table.header.line, "it isn't said of which component this table is",
-		             "a line such as \"On the node component\" is expected before it");
+			     "a line such as \"On the node component\" is expected before it");
 	}
 	Matrix matrix;
 	matrix.component = installation ? "component" : table.component;
@@ -181,7 +187,7 @@ Result<Matrix> PageImport::matrix(const Table &table) const
 	matrix.place = {file_, table.header.line, 1};
 	if (const std::string complaint = id_complaint(matrix.scenario); !complaint.empty()) {
 		return phrase_error(table.header.line,
-		                    {Exit::policy, "the component " + in_quotes(table.component) + ' ' + complaint});
+				    {Exit::policy, "the component " + in_quotes(table.component) + ' ' + complaint});
 	}
 	if (const Result<> good = header(table, installation); !good) {
 		return std::unexpected(good.error());
@@ -225,7 +231,7 @@ Result<std::vector<Matrix>> PageImport::read()
 		const auto twin = std::ranges::find(matrices, one->scenario, &Matrix::scenario);
 		if (twin != matrices.end()) {
 			return error(table.header.line, "a second table for " + in_quotes(one->scenario),
-			             "the first one is at line " + std::to_string(twin->place.line));
+				     "the first one is at line " + std::to_string(twin->place.line));
 		}
 		matrices.push_back(std::move(*one));
 	}

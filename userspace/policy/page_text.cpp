@@ -37,7 +37,8 @@ std::string plain(std::string_view cell)
 {
 	std::string out;
 	for (std::size_t at = 0; at < cell.size(); at++) {
-		const bool escape = cell[at] == '\\' && at + 1 < cell.size() && std::string_view("|*`\\_").contains(cell[at + 1]);
+		const bool escape = cell[at] == '\\' && at + 1 < cell.size() &&
+				    std::string_view("|*`\\_").contains(cell[at + 1]);
 		if (escape) {
 			out += cell[++at];
 		} else if (cell[at] != '*' && cell[at] != '`') {
@@ -58,16 +59,16 @@ bool is_separator(std::string_view line)
 class PageReader {
 public:
 	PageReader(std::string_view text, const std::string &file, const std::vector<std::string> &known)
-	    : text_(text), file_(file), known_(known)
-	{
-	}
+		: text_(text), file_(file), known_(known)
+	{}
 
 	Result<std::vector<Table>> read();
 
 private:
 	void prose(const std::string &line);
 	Result<std::size_t> table(std::size_t index);
-	[[nodiscard]] std::unexpected<Error> error(std::size_t index, std::string_view what, std::string_view hint) const
+	[[nodiscard]] std::unexpected<Error> error(std::size_t index, std::string_view what,
+						   std::string_view hint) const
 	{
 		return error_at(text_, {file_, static_cast<unsigned>(index + 1), 0}, what, hint);
 	}
@@ -111,7 +112,7 @@ Result<std::size_t> PageReader::table(std::size_t index)
 	const std::size_t columns = table.header.cells.size();
 	if (raw_cells(lines_[index + 1]).size() != columns) {
 		return error(index + 1, "the line under the header has another number of columns",
-		             "the header has " + std::to_string(columns));
+			     "the header has " + std::to_string(columns));
 	}
 	std::size_t at = index + 2;
 	for (; at < lines_.size() && lines_[at].contains('|'); at++) {
@@ -149,7 +150,7 @@ Result<std::vector<Table>> PageReader::read()
 		}
 		if (line.starts_with('|') || line.ends_with('|')) {
 			return error(index, "this looks like a row of a table, but it stands in none",
-			             "a table is a header, a line of dashes, and rows without a gap");
+				     "a table is a header, a line of dashes, and rows without a gap");
 		}
 		prose(line);
 		index++;
@@ -160,7 +161,7 @@ Result<std::vector<Table>> PageReader::read()
 } // namespace
 
 Result<std::vector<Table>> tables_of(std::string_view text, const std::string &file,
-                                     const std::vector<std::string> &known_headings)
+				     const std::vector<std::string> &known_headings)
 {
 	return PageReader(text, file, known_headings).read();
 }

@@ -25,6 +25,6 @@ struct Table {
 /// Every table of the page, in Markdown (`| a | b |`, headings with #) or in the text of the page (`a | b |`,
 /// headings that are lines like any other: those of `known_headings`).
 Result<std::vector<Table>> tables_of(std::string_view text, const std::string &file,
-                                     const std::vector<std::string> &known_headings);
+				     const std::vector<std::string> &known_headings);
 
 } // namespace weir::policy

@@ -16,9 +16,8 @@ std::unexpected<Error> wrong(std::string what, std::string_view hint)
 
 bool looks_like_a_name(std::string_view text)
 {
-	const bool letters = std::ranges::any_of(text, [](char c) {
-		return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-	});
+	const bool letters = std::ranges::any_of(
+		text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; });
 	return letters && !text.contains(':') && !text.contains('/');
 }
 
@@ -39,7 +38,7 @@ std::unexpected<Error> wrong_length(std::string_view text, const Address &addres
 		}
 		const Prefix prefix{start, static_cast<std::uint8_t>(length + (dotted ? 96 : 0))};
 		return wrong(in_quotes(text) + " has bits set past its prefix length",
-		             "write " + prefix.text() + ", or " + address.text() + " for the one address");
+			     "write " + prefix.text() + ", or " + address.text() + " for the one address");
 	}
 	return wrong(in_quotes(tail) + " is not a prefix length", "use 0 to " + std::to_string(most));
 }
@@ -52,12 +51,12 @@ struct Range {
 constexpr std::string_view give_v4 = "give the IPv4 address: packets in this form are refused";
 
 constexpr std::array<Range, 6> never = {{
-    {"::/96", give_v4},
-    {"::ffff:0:0:0/96", give_v4},
-    {"2002::/16", give_v4},
-    {"2001::/32", give_v4},
-    {"64:ff9b:1::/48", give_v4},
-    {"64:ff9b::/96", "give the IPv4 address inside: NAT64 is judged by it"},
+	{"::/96", give_v4},
+	{"::ffff:0:0:0/96", give_v4},
+	{"2002::/16", give_v4},
+	{"2001::/32", give_v4},
+	{"64:ff9b:1::/48", give_v4},
+	{"64:ff9b::/96", "give the IPv4 address inside: NAT64 is judged by it"},
 }};
 
 Result<> can_match(const Prefix &prefix)
@@ -65,7 +64,7 @@ Result<> can_match(const Prefix &prefix)
 	const Address any;
 	if (prefix.length == 128 && (prefix.address == any || prefix.address == Address::v4(0))) {
 		return wrong(in_quotes(prefix.text()) + " is the address of nobody",
-		             std::string("for every address write ") + (prefix.is_v4() ? "0.0.0.0/0" : "::/0"));
+			     std::string("for every address write ") + (prefix.is_v4() ? "0.0.0.0/0" : "::/0"));
 	}
 	Address loopback;
 	loopback.bytes[15] = 1;
@@ -76,9 +75,10 @@ Result<> can_match(const Prefix &prefix)
 		const std::optional<Prefix> bad = Prefix::parse(range.prefix);
 		if (bad && bad->contains(prefix)) {
 			const std::string_view form = refused_form(prefix.address);
-			return wrong(in_quotes(prefix.text()) + " can never match: " +
-			                 (form.empty() ? "it is NAT64 (64:ff9b::/96)" : "it is " + std::string(form)),
-			             range.hint);
+			return wrong(
+				in_quotes(prefix.text()) + " can never match: " +
+					(form.empty() ? "it is NAT64 (64:ff9b::/96)" : "it is " + std::string(form)),
+				range.hint);
 		}
 	}
 	return {};
@@ -93,10 +93,11 @@ Result<Prefix> parse_peer(std::string_view text)
 	if (!address) {
 		if (looks_like_a_name(text)) {
 			return wrong(in_quotes(text) + " is a name, not an address",
-			             "give its addresses: a policy that followed DNS would not be the one that was approved");
+				     "give its addresses: a policy that followed DNS would not be the one that was "
+				     "approved");
 		}
 		return wrong(in_quotes(text) + " is not an IPv4 or IPv6 address",
-		             "write it like 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32");
+			     "write it like 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32");
 	}
 	const std::optional<Prefix> prefix = Prefix::parse(text);
 	if (!prefix) {

@@ -78,14 +78,14 @@ std::string markdown_cell(const std::string &text)
 nlohmann::ordered_json json_of(const Row &row)
 {
 	return {{"id", row.id},
-	        {"dir", text_of(row.dir)},
-	        {"source", row.source},
-	        {"destination", row.destination},
-	        {"port", row.port.text()},
-	        {"service", row.service},
-	        {"type", row.type},
-	        {"status", text_of(row.status)},
-	        {"comment", row.comment}};
+		{"dir", text_of(row.dir)},
+		{"source", row.source},
+		{"destination", row.destination},
+		{"port", row.port.text()},
+		{"service", row.service},
+		{"type", row.type},
+		{"status", text_of(row.status)},
+		{"comment", row.comment}};
 }
 
 } // namespace
@@ -101,11 +101,12 @@ std::string as_table(const BoundPolicy &policy)
 			components += (components.empty() ? "" : ", ") + component;
 		}
 		scopes.push_back({components, scope.cgroup,
-		                  scope.open_loopback ? "loopback is open" : "loopback keeps to the rows"});
+				  scope.open_loopback ? "loopback is open" : "loopback keeps to the rows"});
 	}
 	out += aligned(scopes, "  ") + '\n';
 
-	std::vector<Cells> rows = {{"#", "id", "dir", "source", "destination", "port", "service", "type", "status", "comment"}};
+	std::vector<Cells> rows = {
+		{"#", "id", "dir", "source", "destination", "port", "service", "type", "status", "comment"}};
 	for (std::size_t index = 0; index < policy.rows.size(); index++) {
 		rows.push_back(cells_of(std::to_string(index), policy.rows[index].row));
 	}
@@ -130,8 +131,8 @@ std::string as_table(const BoundPolicy &policy)
 
 std::string as_markdown(const BoundPolicy &policy)
 {
-	const Cells header = {"dir",  "source machine", "destination machine", "destination port", "service", "type",
-	                      "status", "comment"};
+	const Cells header = {"dir",    "source machine", "destination machine", "destination port", "service", "type",
+			      "status", "comment"};
 	std::vector<Cells> lines = {header, Cells(header.size())};
 	for (const BoundRow &row : policy.rows) {
 		Cells cells;
@@ -165,8 +166,8 @@ std::string as_json(const BoundPolicy &policy)
 	root["scopes"] = ordered_json::array();
 	for (const Scope &scope : policy.scopes) {
 		root["scopes"].push_back({{"cgroup", scope.cgroup},
-		                          {"components", scope.components},
-		                          {"loopback", scope.open_loopback ? "open" : "matrix"}});
+					  {"components", scope.components},
+					  {"loopback", scope.open_loopback ? "open" : "matrix"}});
 	}
 	root["rows"] = ordered_json::array();
 	for (const BoundRow &row : policy.rows) {

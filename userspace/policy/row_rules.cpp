@@ -50,23 +50,23 @@ Result<> check_sides(const Row &row)
 	const std::string side = out ? "the source of an \"out\" row" : "the destination of an \"in\" row";
 	if (is_builtin_name(row.component())) {
 		const bool swapped = !is_builtin_name(row.peer());
-		return fail(Exit::policy, side + " is a component of this host, which " + in_quotes(row.component()) +
-		                              " is not\n" + "name the component" +
-		                              (swapped ? std::string(", or is dir = \"") + (out ? "in" : "out") + "\" meant?"
-		                                       : std::string()));
+		return fail(Exit::policy,
+			    side + " is a component of this host, which " + in_quotes(row.component()) + " is not\n" +
+				    "name the component" +
+				    (swapped ? std::string(", or is dir = \"") + (out ? "in" : "out") + "\" meant?"
+					     : std::string()));
 	}
 	if (row.source == row.destination) {
 		return fail(Exit::policy, "source and destination are both " + in_quotes(row.source) +
-		                              "\nname the peer, or \"localhost\" for the host itself");
+						  "\nname the peer, or \"localhost\" for the host itself");
 	}
 	return {};
 }
 
 std::vector<std::string> columns_of(const Row &row)
 {
-	return {std::string(text_of(row.dir)), row.source,   row.destination,
-	        row.port.text(),               row.service,  row.type,
-	        std::string(text_of(row.status)), row.comment};
+	return {std::string(text_of(row.dir)),    row.source, row.destination, row.port.text(), row.service, row.type,
+		std::string(text_of(row.status)), row.comment};
 }
 
 } // namespace weir::policy

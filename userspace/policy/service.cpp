@@ -18,13 +18,13 @@ struct Protocol {
 };
 
 constexpr std::array<Protocol, 7> protocols = {{
-    {"TCP", IPPROTO_TCP, false},
-    {"UDP", IPPROTO_UDP, false},
-    {"SCTP", IPPROTO_SCTP, false},
-    {"DCCP", IPPROTO_DCCP, false},
-    {"UDP-Lite", IPPROTO_UDPLITE, false},
-    {"ICMP", IPPROTO_ICMP, true},
-    {"ICMPv6", IPPROTO_ICMPV6, true},
+	{"TCP", IPPROTO_TCP, false},
+	{"UDP", IPPROTO_UDP, false},
+	{"SCTP", IPPROTO_SCTP, false},
+	{"DCCP", IPPROTO_DCCP, false},
+	{"UDP-Lite", IPPROTO_UDPLITE, false},
+	{"ICMP", IPPROTO_ICMP, true},
+	{"ICMPv6", IPPROTO_ICMPV6, true},
 }};
 
 const Protocol *by_number(std::uint8_t number)
@@ -68,11 +68,11 @@ Result<std::uint16_t> parse_bound(const Protocol &protocol, std::string_view tex
 	if (protocol.by_type) {
 		if (!number || *number > 255) {
 			return wrong(shown + " is not a message type",
-			             "use 0 to 255, or a range such as " + std::string(protocol.name) + "/128-129");
+				     "use 0 to 255, or a range such as " + std::string(protocol.name) + "/128-129");
 		}
 	} else if (!number || *number == 0 || *number > 65535) {
 		return wrong((number ? "port " : "") + shown + " is not a port",
-		             "use 1 to 65535, or a range such as " + std::string(protocol.name) + "/14000-14999");
+			     "use 1 to 65535, or a range such as " + std::string(protocol.name) + "/14000-14999");
 	}
 	return static_cast<std::uint16_t>(*number);
 }
@@ -81,16 +81,17 @@ Result<Service> parse_other(std::string_view text)
 {
 	const std::optional<unsigned> number = parse_number(text);
 	if (!number || *number > 255) {
-		return wrong(policy::in_quotes(text) + " is not an IP protocol number", "use 1 to 255, such as IP/47 for GRE");
+		return wrong(policy::in_quotes(text) + " is not an IP protocol number",
+			     "use 1 to 255, such as IP/47 for GRE");
 	}
 	if (is_extension_header(*number)) {
 		return wrong("IP/" + std::string(text) + " is an IPv6 extension header, not a protocol",
-		             "give the protocol that follows it");
+			     "give the protocol that follows it");
 	}
 	if (const Protocol *known = by_number(static_cast<std::uint8_t>(*number)); known != nullptr) {
 		const std::string name(known->name);
 		return wrong("IP/" + std::string(text) + " is " + name,
-		             "write " + name + (known->by_type ? "/TYPE" : "/PORT"));
+			     "write " + name + (known->by_type ? "/TYPE" : "/PORT"));
 	}
 	return Service{static_cast<std::uint8_t>(*number), 0, 0};
 }
@@ -160,14 +161,14 @@ Result<Service> parse_service(std::string_view text)
 		return std::unexpected(first.error());
 	}
 	const Result<std::uint16_t> last =
-	    dash == std::string_view::npos ? first : parse_bound(*protocol, rest.substr(dash + 1));
+		dash == std::string_view::npos ? first : parse_bound(*protocol, rest.substr(dash + 1));
 	if (!last) {
 		return std::unexpected(last.error());
 	}
 	if (*last < *first) {
 		return wrong("the range " + std::string(rest) + " is upside down",
-		             "write " + std::string(protocol->name) + '/' + std::to_string(*last) + '-' +
-		                 std::to_string(*first));
+			     "write " + std::string(protocol->name) + '/' + std::to_string(*last) + '-' +
+				     std::to_string(*first));
 	}
 	return Service{protocol->number, *first, *last};
 }

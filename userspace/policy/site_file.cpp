@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kind = "a site file";
 constexpr std::array<std::string_view, 6> file_keys = {"format",   "scenario", "loopback",
-                                                       "optional", "names",    "cgroups"};
+						       "optional", "names",    "cgroups"};
 
 class SiteReader {
 public:
@@ -43,7 +43,7 @@ Result<> SiteReader::header()
 	const toml::table &root = file_.root();
 	if (root.contains("row") || root.contains("component")) {
 		return error_at({}, {site_.place.file, 0, 0}, "this is a matrix file, not a site",
-		                "give the site file, which names the matrix with: scenario = \"...\"");
+				"give the site file, which names the matrix with: scenario = \"...\"");
 	}
 	if (const Result<> good = file_.only(root, file_keys, kind); !good) {
 		return good;
@@ -80,7 +80,7 @@ Result<> SiteReader::optional()
 	const toml::array *list = node->as_array();
 	if (list == nullptr) {
 		return file_.error(node->source(), "\"optional\" is not a list",
-		                   "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
+				   "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
 	}
 	for (const toml::node &entry : *list) {
 		Result<std::string> id = file_.id(entry, "optional");
@@ -144,7 +144,8 @@ Result<std::vector<Prefix>> SiteReader::prefixes(const toml::node &node, std::st
 		return result;
 	}
 	if (list->empty()) {
-		return file_.error(node.source(), in_quotes(name) + " has no address", "give one, or take the name out");
+		return file_.error(node.source(), in_quotes(name) + " has no address",
+				   "give one, or take the name out");
 	}
 	std::set<Prefix> seen;
 	for (const toml::node &entry : *list) {
@@ -175,7 +176,7 @@ Result<> SiteReader::names()
 		}
 		if (node.is_table()) {
 			return file_.error(key.source(), in_quotes(key.str()) + " is a table, not an address",
-			                   "put a name that has a point in quotes");
+					   "put a name that has a point in quotes");
 		}
 		Result<std::vector<Prefix>> addresses = prefixes(node, key.str());
 		if (!addresses) {
@@ -205,11 +206,13 @@ Result<> SiteReader::cgroups()
 		}
 		const std::filesystem::path path(*directory);
 		if (!path.is_absolute()) {
-			return file_.error(node.source(), in_quotes(*directory) + " is not an absolute directory",
-			                   "give all of it, such as \"/sys/fs/cgroup/system.slice/fedbiomed-node.service\"");
+			return file_.error(
+				node.source(), in_quotes(*directory) + " is not an absolute directory",
+				"give all of it, such as \"/sys/fs/cgroup/system.slice/fedbiomed-node.service\"");
 		}
 		if (std::ranges::find(path, "..") != path.end()) {
-			return file_.error(node.source(), in_quotes(*directory) + " has \"..\" in it", "give the directory itself");
+			return file_.error(node.source(), in_quotes(*directory) + " has \"..\" in it",
+					   "give the directory itself");
 		}
 		std::string plain = path.lexically_normal().string();
 		while (plain.size() > 1 && plain.ends_with('/')) {

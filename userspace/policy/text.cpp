@@ -31,7 +31,8 @@ std::size_t distance(std::string_view a, std::string_view b)
 		for (std::size_t j = 1; j <= b.size(); j++) {
 			const std::size_t cost = lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1;
 			row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + cost});
-			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1])) {
+			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+			    lower(a[i - 2]) == lower(b[j - 1])) {
 				row[j] = std::min(row[j], before[j - 2] + 1);
 			}
 		}
@@ -167,7 +168,8 @@ std::string text_complaint(std::string_view text, bool may_be_empty)
 	for (std::size_t at = 0; at < text.size();) {
 		const std::optional<char32_t> point = next_code_point(text, at);
 		if (!point || is_hidden(*point)) {
-			return "holds a character that cannot be seen\ntake it out: what is approved has to be what is read";
+			return "holds a character that cannot be seen\ntake it out: what is approved has to be what is "
+			       "read";
 		}
 	}
 	if (text.front() == ' ' || text.back() == ' ') {
@@ -178,9 +180,7 @@ std::string text_complaint(std::string_view text, bool may_be_empty)
 
 std::string id_complaint(std::string_view text)
 {
-	const auto alphanumeric = [](char c) {
-		return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
-	};
+	const auto alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z'); };
 	if (text.empty()) {
 		return empty_complaint;
 	}
@@ -188,9 +188,11 @@ std::string id_complaint(std::string_view text)
 		return "is longer than " + std::to_string(id_limit) + " characters\nshorten it";
 	}
 	const bool good = alphanumeric(text.front()) && std::ranges::all_of(text, [&](char c) {
-		return alphanumeric(c) || c == '.' || c == '_' || c == '-';
-	});
-	return good ? "" : "is not letters, digits, \".\", \"_\" and \"-\" after a letter or a digit\nwrite it like \"node-native\"";
+				  return alphanumeric(c) || c == '.' || c == '_' || c == '-';
+			  });
+	return good ? ""
+		    : "is not letters, digits, \".\", \"_\" and \"-\" after a letter or a digit\nwrite it like "
+		      "\"node-native\"";
 }
 
 } // namespace weir::policy

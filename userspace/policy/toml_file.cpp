@@ -12,16 +12,26 @@ namespace {
 std::string_view type_name(const toml::node &node)
 {
 	switch (node.type()) {
-	case toml::node_type::table: return "a table";
-	case toml::node_type::array: return "an array";
-	case toml::node_type::string: return "a string";
-	case toml::node_type::integer: return "an integer";
-	case toml::node_type::floating_point: return "a number with a point";
-	case toml::node_type::boolean: return "a boolean";
-	case toml::node_type::date: return "a date";
-	case toml::node_type::time: return "a time";
-	case toml::node_type::date_time: return "a date and time";
-	case toml::node_type::none: break;
+	case toml::node_type::table:
+		return "a table";
+	case toml::node_type::array:
+		return "an array";
+	case toml::node_type::string:
+		return "a string";
+	case toml::node_type::integer:
+		return "an integer";
+	case toml::node_type::floating_point:
+		return "a number with a point";
+	case toml::node_type::boolean:
+		return "a boolean";
+	case toml::node_type::date:
+		return "a date";
+	case toml::node_type::time:
+		return "a time";
+	case toml::node_type::date_time:
+		return "a date and time";
+	case toml::node_type::none:
+		break;
 	}
 	return "nothing";
 }
@@ -50,13 +60,16 @@ std::pair<std::string, std::string> plainly(std::string_view description)
 		const char *hint;
 	};
 	static constexpr std::array<Known, 7> known = {{
-	    {"unescaped control characters", "the string does not end on its line", "close it with a quote"},
-	    {"key-value pair: expected value", "the key has no value", "give it one, such as: title = \"...\""},
-	    {"key-value pair: expected '='", "this is not KEY = VALUE", "a key with a space, or with a sign of its own, stands in quotes"},
-	    {"table header: expected ']'", "the header does not end on its line", "close it with ]"},
-	    {"array: encountered end-of-file", "the list does not end", "close it with ]"},
-	    {"array: expected", "the list does not go on here", "between two values stands a comma; close the list with ]"},
-	    {"could not determine value type", "this is neither text in quotes nor a number", "put text in quotes, such as \"192.0.2.10\""},
+		{"unescaped control characters", "the string does not end on its line", "close it with a quote"},
+		{"key-value pair: expected value", "the key has no value", "give it one, such as: title = \"...\""},
+		{"key-value pair: expected '='", "this is not KEY = VALUE",
+		 "a key with a space, or with a sign of its own, stands in quotes"},
+		{"table header: expected ']'", "the header does not end on its line", "close it with ]"},
+		{"array: encountered end-of-file", "the list does not end", "close it with ]"},
+		{"array: expected", "the list does not go on here",
+		 "between two values stands a comma; close the list with ]"},
+		{"could not determine value type", "this is neither text in quotes nor a number",
+		 "put text in quotes, such as \"192.0.2.10\""},
 	}};
 	constexpr std::string_view redefine = "cannot redefine existing ";
 	if (const std::size_t at = description.find(redefine); at != std::string_view::npos) {
@@ -74,7 +87,8 @@ std::pair<std::string, std::string> plainly(std::string_view description)
 		description.remove_prefix(opening.size());
 	}
 	// 192.0.2.10 begins like a number, 2001:db8::1 like a time, fe80::1 and "true" like a boolean.
-	constexpr std::array<std::string_view, 6> bare = {"boolean:", "integer:", "floating-point:", "date:", "time:", "date-time:"};
+	constexpr std::array<std::string_view, 6> bare = {
+		"boolean:", "integer:", "floating-point:", "date:", "time:", "date-time:"};
 	if (std::ranges::any_of(bare, [&](std::string_view kind) { return description.starts_with(kind); })) {
 		return {"this is not a " + std::string(description), "put text in quotes, such as \"192.0.2.10\""};
 	}
@@ -115,7 +129,7 @@ Result<> TomlFile::check_format(std::string_view what) const
 	}
 	if (value->get() > 1) {
 		return error(value->source(), "format " + std::to_string(value->get()) + " is newer than this weir",
-		             "this weir reads format 1");
+			     "this weir reads format 1");
 	}
 	if (value->get() < 1) {
 		return error(value->source(), "there is no format " + std::to_string(value->get()), "use: format = 1");
@@ -126,11 +140,12 @@ Result<> TomlFile::check_format(std::string_view what) const
 Place TomlFile::place(const toml::source_region &region) const
 {
 	// The root, and tables that only dotted keys made, have no place: they begin where the file does.
-	return {file_, std::max(region.begin.line, toml::source_index{1}), std::max(region.begin.column, toml::source_index{1})};
+	return {file_, std::max(region.begin.line, toml::source_index{1}),
+		std::max(region.begin.column, toml::source_index{1})};
 }
 
 std::unexpected<Error> TomlFile::error(const toml::source_region &region, std::string_view what,
-                                       std::string_view hint) const
+				       std::string_view hint) const
 {
 	return error_at(text_, place(region), what, hint);
 }
@@ -140,8 +155,7 @@ std::unexpected<Error> TomlFile::error(const toml::source_region &region, const 
 	return error_at(text_, place(region), phrase);
 }
 
-Result<> TomlFile::only(const toml::table &table, std::span<const std::string_view> keys,
-                        std::string_view where) const
+Result<> TomlFile::only(const toml::table &table, std::span<const std::string_view> keys, std::string_view where) const
 {
 	for (const auto &[key, value] : table) {
 		if (std::ranges::find(keys, key.str()) != keys.end()) {
@@ -157,7 +171,7 @@ Result<> TomlFile::only(const toml::table &table, std::span<const std::string_vi
 }
 
 Result<const toml::node *> TomlFile::need(const toml::table &table, std::string_view key, std::string_view where,
-                                          std::string_view hint) const
+					  std::string_view hint) const
 {
 	const toml::node *node = table.get(key);
 	if (node != nullptr) {
@@ -172,7 +186,8 @@ Result<std::string> TomlFile::string(const toml::node &node, std::string_view ke
 		return value->get();
 	}
 	return wrong_type(node, key, "a string",
-	                  node.is_value() ? "put the value in quotes" : "give one value, in quotes and without brackets");
+			  node.is_value() ? "put the value in quotes"
+					  : "give one value, in quotes and without brackets");
 }
 
 Result<std::string> TomlFile::words(const toml::node &node, std::string_view key) const
@@ -199,17 +214,18 @@ Result<std::string> TomlFile::id(const toml::node &node, std::string_view key) c
 	return value;
 }
 
-std::unexpected<Error> TomlFile::wrong_type(const toml::node &node, std::string_view key,
-                                            std::string_view wanted, std::string_view hint) const
+std::unexpected<Error> TomlFile::wrong_type(const toml::node &node, std::string_view key, std::string_view wanted,
+					    std::string_view hint) const
 {
-	return error(node.source(), in_quotes(key) + " is " + std::string(type_name(node)) + ", not " + std::string(wanted),
-	             hint);
+	return error(node.source(),
+		     in_quotes(key) + " is " + std::string(type_name(node)) + ", not " + std::string(wanted), hint);
 }
 
 std::unexpected<Error> TomlFile::wrong_choice(const toml::node &node, std::string_view value, std::string_view key,
-                                              const std::vector<std::string> &choices) const
+					      const std::vector<std::string> &choices) const
 {
-	return error(node.source(), in_quotes(value) + " is not a " + std::string(key), "use " + joined(choices, " or "));
+	return error(node.source(), in_quotes(value) + " is not a " + std::string(key),
+		     "use " + joined(choices, " or "));
 }
 
 namespace {

@@ -22,27 +22,27 @@ public:
 	[[nodiscard]] std::string_view text() const { return text_; }
 	[[nodiscard]] Place place(const toml::source_region &) const;
 	[[nodiscard]] std::unexpected<Error> error(const toml::source_region &, std::string_view what,
-	                                           std::string_view hint = {}) const;
+						   std::string_view hint = {}) const;
 	/// Of a phrase, "WHAT\nHINT".
 	[[nodiscard]] std::unexpected<Error> error(const toml::source_region &, const Error &phrase) const;
 
 	/// `where`: "a row", "a site file". `missing` is the hint when a key that must be there isn't.
 	[[nodiscard]] Result<> only(const toml::table &, std::span<const std::string_view> keys,
-	                            std::string_view where) const;
+				    std::string_view where) const;
 	/// The value of a key that must be there.
 	[[nodiscard]] Result<const toml::node *> need(const toml::table &, std::string_view key, std::string_view where,
-	                                              std::string_view hint) const;
+						      std::string_view hint) const;
 	[[nodiscard]] Result<std::string> string(const toml::node &, std::string_view key) const;
 	/// string() that a person can read, not empty.
 	[[nodiscard]] Result<std::string> words(const toml::node &, std::string_view key) const;
 	/// string() that can be an id or the name of a file.
 	[[nodiscard]] Result<std::string> id(const toml::node &, std::string_view key) const;
 	[[nodiscard]] std::unexpected<Error> wrong_type(const toml::node &, std::string_view key,
-	                                                std::string_view wanted, std::string_view hint) const;
+							std::string_view wanted, std::string_view hint) const;
 	/// "X is not a KEY", with the values that are.
 	[[nodiscard]] std::unexpected<Error> wrong_choice(const toml::node &, std::string_view value,
-	                                                  std::string_view key,
-	                                                  const std::vector<std::string> &choices) const;
+							  std::string_view key,
+							  const std::vector<std::string> &choices) const;
 
 private:
 	TomlFile(std::string_view text, std::string file) : text_(text), file_(std::move(file)) {}

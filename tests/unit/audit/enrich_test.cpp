@@ -102,7 +102,7 @@ TEST(Enricher, CgroupByItsId)
 			mount = where;
 	if (mount.empty())
 		GTEST_SKIP() << "no cgroup2 is mounted";
-	struct stat status {};
+	struct stat status{};
 	Enricher enricher;
 	auto event = own_event();
 

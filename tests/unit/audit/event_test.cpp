@@ -85,8 +85,8 @@ TEST(Names, OfProtocols)
 
 TEST(AppendJson, GoldenConnect)
 {
-	const Enrichment more{.executable = "/usr/bin/curl", .user = "root", .cgroup = "/system.slice/node.service",
-			      .interface = ""};
+	const Enrichment more{
+		.executable = "/usr/bin/curl", .user = "root", .cgroup = "/system.slice/node.service", .interface = ""};
 	EXPECT_EQ(line_of(refused_connect(), more),
 		  R"({"@timestamp":"2026-11-24T12:03:04.123456789Z","ecs":{"version":"8.17.0"},)"
 		  R"("event":{"kind":"event","category":["network"],"type":["connection","denied"],"action":"connect",)"
@@ -130,14 +130,15 @@ TEST(AppendJson, GoldenLoss)
 	std::string line;
 	append_lost_json(line, {.refused = 90, .observed = 10, .reported = 60, .lost = 40}, 15, 2, "default",
 			 sample_to_wall);
-	EXPECT_EQ(line, R"({"@timestamp":"2026-11-24T12:03:03.000000000Z","ecs":{"version":"8.17.0"},)"
-			R"("event":{"kind":"event","category":["network"],"type":["info"],"action":"events_lost",)"
-			R"("outcome":"failure","reason":"the kernel's ring buffer was full, or the output could not be )"
-			R"(written","provider":"weir","dataset":"weir.loss"},)" +
-				observer() +
-				R"(,"weir":{"instance":"default","events":{"refused":90,"observed":10,"reported":60,)"
-				R"("lost":40,"lost_since":15,"discarded":2}}})"
-				"\n");
+	EXPECT_EQ(line,
+		  R"({"@timestamp":"2026-11-24T12:03:03.000000000Z","ecs":{"version":"8.17.0"},)"
+		  R"("event":{"kind":"event","category":["network"],"type":["info"],"action":"events_lost",)"
+		  R"("outcome":"failure","reason":"the kernel's ring buffer was full, or the output could not be )"
+		  R"(written","provider":"weir","dataset":"weir.loss"},)" +
+			  observer() +
+			  R"(,"weir":{"instance":"default","events":{"refused":90,"observed":10,"reported":60,)"
+			  R"("lost":40,"lost_since":15,"discarded":2}}})"
+			  "\n");
 }
 
 TEST(AppendJson, ObservedIsAllowed)
@@ -299,7 +300,9 @@ TEST(AppendTime, TurnsOfTheCalendar)
 TEST(AppendJson, Speed)
 {
 	auto event = refused_connect();
-	const Enrichment more{.executable = "/usr/bin/curl", .user = "root", .cgroup = "/system.slice/node.service",
+	const Enrichment more{.executable = "/usr/bin/curl",
+			      .user = "root",
+			      .cgroup = "/system.slice/node.service",
 			      .interface = "eth0"};
 	constexpr int rounds = 20000;
 	std::string out;

@@ -27,7 +27,8 @@ protected:
 
 TEST_F(ForPeople, Connect)
 {
-	EXPECT_EQ(shown(refused_connect(), {.executable = "/usr/bin/curl", .user = "root", .cgroup = "", .interface = ""}),
+	EXPECT_EQ(shown(refused_connect(),
+			{.executable = "/usr/bin/curl", .user = "root", .cgroup = "", .interface = ""}),
 		  "12:03:04.123 refused  out tcp curl[1234] root -> 203.0.113.7:443  no row of the matrix admits it "
 		  "(socket gate, connect)");
 }
@@ -46,8 +47,9 @@ TEST_F(ForPeople, UdpConnectIsNoExfiltration)
 	event.operation = WEIR_OP_UDP_CONNECT;
 	event.uid = 1000;
 	event.verdict = WEIR_ALLOW;
-	EXPECT_EQ(shown(event), "12:03:04.123 observed out udp curl[1234] uid 1000 -> 203.0.113.7:443  no row of the matrix "
-				"admits it (socket gate, udp_connect: sets a peer, no data was sent)");
+	EXPECT_EQ(shown(event),
+		  "12:03:04.123 observed out udp curl[1234] uid 1000 -> 203.0.113.7:443  no row of the matrix "
+		  "admits it (socket gate, udp_connect: sets a peer, no data was sent)");
 }
 
 TEST_F(ForPeople, HostileNamesCannotSteerTheTerminal)
@@ -58,7 +60,8 @@ TEST_F(ForPeople, HostileNamesCannotSteerTheTerminal)
 	const auto line = shown(event);
 	EXPECT_NE(line.find("\xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
 			    "31m[1234]"),
-		  std::string::npos) << line;
+		  std::string::npos)
+		<< line;
 	for (const char c : line)
 		EXPECT_FALSE(static_cast<unsigned char>(c) < 0x20 || c == 0x7f);
 }
@@ -81,7 +84,8 @@ TEST_F(ForPeople, Loss)
 
 TEST_F(ForPeople, WhatIsNotOurs)
 {
-	for (const char *line : {"", "{", "[]", "1", "null", "{}", R"({"event":7})", R"({"event":{"dataset":"other"}})"})
+	for (const char *line :
+	     {"", "{", "[]", "1", "null", "{}", R"({"event":7})", R"({"event":{"dataset":"other"}})"})
 		EXPECT_FALSE(for_people(line, false).has_value()) << line;
 	// Ours by name only: no field is where it should be.
 	EXPECT_TRUE(for_people(R"({"event":{"dataset":"weir.violation"},"process":[],"weir":3})", false).has_value());

@@ -168,7 +168,10 @@ TEST_F(Run, RemovedInstanceEndsWell)
 
 TEST_F(Run, InstanceLoadedAnewIsTakenOver)
 {
-	poll(1, [&] { fs::rename(where_.directory(), directory_ / "gone"); fs::create_directories(where_.directory()); });
+	poll(1, [&] {
+		fs::rename(where_.directory(), directory_ / "gone");
+		fs::create_directories(where_.directory());
+	});
 	for (int i = 0; i < 3; i++)
 		poll(0);
 	poll(2);
@@ -220,7 +223,8 @@ TEST_F(Run, FullDiskIsSaidAndCounted)
 	ASSERT_FALSE(result.has_value());
 	EXPECT_EQ(result.error().code, Exit::failure);
 	EXPECT_NE(result.error().message.find("5 events could not be written to /dev/full: No space left"),
-		  std::string::npos) << result.error().message;
+		  std::string::npos)
+		<< result.error().message;
 	EXPECT_NE(said_.find("cannot write to /dev/full: No space left"), std::string::npos) << said_;
 }
 

@@ -27,16 +27,16 @@ TEST(Address, TextOfWhatWasParsed)
 {
 	// The right column: RFC 5952 section 4.
 	const std::pair<const char *, const char *> cases[] = {
-	    {"192.0.2.10", "192.0.2.10"},
-	    {"0.0.0.0", "0.0.0.0"},
-	    {"255.255.255.255", "255.255.255.255"},
-	    {"2001:DB8::1", "2001:db8::1"},
-	    {"2001:0db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
-	    {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
-	    {"::", "::"},
-	    {"::1", "::1"},
-	    {"::ffff:192.0.2.10", "192.0.2.10"},
-	    {"::ffff:c000:20a", "192.0.2.10"},
+		{"192.0.2.10", "192.0.2.10"},
+		{"0.0.0.0", "0.0.0.0"},
+		{"255.255.255.255", "255.255.255.255"},
+		{"2001:DB8::1", "2001:db8::1"},
+		{"2001:0db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+		{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+		{"::", "::"},
+		{"::1", "::1"},
+		{"::ffff:192.0.2.10", "192.0.2.10"},
+		{"::ffff:c000:20a", "192.0.2.10"},
 	};
 	for (const auto &[text, expected] : cases)
 		EXPECT_EQ(address(text).text(), expected);
@@ -46,9 +46,9 @@ TEST(Address, NothingElseIsAnAddress)
 {
 	using namespace std::string_view_literals;
 	for (const std::string_view text :
-	     {""sv, " "sv, "192.0.2"sv, "192.0.2.010"sv, "192.0.2.256"sv, "0xc0.0.2.10"sv, "3221225994"sv, "192.0.2.10 "sv,
-	      "192.0.2.10:80"sv, "192.0.2.10/32"sv, "[::1]"sv, "::1%lo"sv, ":::"sv, "1::2::3"sv, "12345::"sv, "::1\0"sv,
-	      "192.0.2.10\0.evil"sv, "localhost"sv})
+	     {""sv, " "sv, "192.0.2"sv, "192.0.2.010"sv, "192.0.2.256"sv, "0xc0.0.2.10"sv, "3221225994"sv,
+	      "192.0.2.10 "sv, "192.0.2.10:80"sv, "192.0.2.10/32"sv, "[::1]"sv, "::1%lo"sv, ":::"sv, "1::2::3"sv,
+	      "12345::"sv, "::1\0"sv, "192.0.2.10\0.evil"sv, "localhost"sv})
 		EXPECT_FALSE(Address::parse(text)) << text;
 	EXPECT_FALSE(Address::parse(std::string(100000, ':')));
 }
@@ -72,8 +72,8 @@ TEST(Prefix, LengthIsOfThe128BitForm)
 
 TEST(Prefix, TextOfWhatWasParsed)
 {
-	for (const char *text : {"192.0.2.0/24", "192.0.2.10", "0.0.0.0/0", "128.0.0.0/1", "2001:db8::/32", "::/0", "::1",
-	                         "2001:db8::2/127", "8000::/1"})
+	for (const char *text : {"192.0.2.0/24", "192.0.2.10", "0.0.0.0/0", "128.0.0.0/1", "2001:db8::/32", "::/0",
+				 "::1", "2001:db8::2/127", "8000::/1"})
 		EXPECT_EQ(prefix(text).text(), text);
 	EXPECT_EQ(prefix("192.0.2.10/32").text(), "192.0.2.10");
 	EXPECT_EQ(prefix("2001:db8::1/128").text(), "2001:db8::1");
@@ -81,9 +81,9 @@ TEST(Prefix, TextOfWhatWasParsed)
 
 TEST(Prefix, NothingElseIsAPrefix)
 {
-	for (const char *text : {"192.0.2.1/24", "2001:db8::1/64", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/-1", "192.0.2.0/+8",
-	                         "192.0.2.0/024", "2001:db8::/129", "/24", "192.0.2.0/24/24", "192.0.2.0/ 24",
-	                         "192.0.2.0/99999999999", "::ffff:192.0.2.0/90", "x/8"})
+	for (const char *text : {"192.0.2.1/24", "2001:db8::1/64", "192.0.2.0/33", "192.0.2.0/", "192.0.2.0/-1",
+				 "192.0.2.0/+8", "192.0.2.0/024", "2001:db8::/129", "/24", "192.0.2.0/24/24",
+				 "192.0.2.0/ 24", "192.0.2.0/99999999999", "::ffff:192.0.2.0/90", "x/8"})
 		EXPECT_FALSE(Prefix::parse(text)) << text;
 }
 
@@ -118,7 +118,8 @@ TEST(Prefix, ContainsAsBitsSay)
 		for (unsigned at = 0; at < 128; at++) {
 			same = same && (at >= length || bit(a, at) == bit(b, at));
 			if (at >= length)
-				of.address.bytes[at / 8] = static_cast<std::uint8_t>(of.address.bytes[at / 8] & ~(0x80u >> at % 8));
+				of.address.bytes[at / 8] =
+					static_cast<std::uint8_t>(of.address.bytes[at / 8] & ~(0x80u >> at % 8));
 		}
 		if (a.is_v4() || b.is_v4())
 			continue;
@@ -141,8 +142,8 @@ TEST(RefusedForm, HidesAnIPv4Address)
 
 TEST(RefusedForm, NothingElse)
 {
-	for (const char *text : {"::", "::1", "192.0.2.10", "0.0.0.0", "2001:db8::1", "2001:1::1", "2003::1", "64:ff9b::1",
-	                         "64:ff9b:2::1", "::1:0:0:1", "::fffe:0:0", "fe80::1", "ff02::1"})
+	for (const char *text : {"::", "::1", "192.0.2.10", "0.0.0.0", "2001:db8::1", "2001:1::1", "2003::1",
+				 "64:ff9b::1", "64:ff9b:2::1", "::1:0:0:1", "::fffe:0:0", "fe80::1", "ff02::1"})
 		EXPECT_EQ(refused_form(address(text)), "") << text;
 }
 

@@ -26,7 +26,8 @@ status = "mandatory"
 
 constexpr BadFile bad_files[] = {
 	{"no_format", R"(format = 1
-)", "",
+)",
+	 "",
 	 R"(m.toml:1:1: error: a matrix file without "format"
     1 | scenario = "node-native"
       | ^
@@ -59,7 +60,8 @@ owner = "me")",
       | ^
   a matrix file has "format", "scenario", "title", "component" and "row")"},
 	{"missing_title", R"(title = "T"
-)", "",
+)",
+	 "",
 	 R"(m.toml:1:1: error: a matrix file without "title"
     1 | format = 1
       | ^
@@ -91,19 +93,22 @@ user = "root")",
       | ^
   a row has "id", "dir", "source", "destination", "port", "service", "type", "status" and "comment")"},
 	{"row_missing_port", R"(port = "TCP/50051"
-)", "",
+)",
+	 "",
 	 R"(m.toml:6:1: error: a row without "port"
     6 | [[row]]
       | ^
   a row has id, dir, source, destination, port, service, type, status and, if there is one, comment)"},
 	{"row_missing_dir", R"(dir = "out"
-)", "",
+)",
+	 "",
 	 R"(m.toml:6:1: error: a row without "dir"
     6 | [[row]]
       | ^
   a row has id, dir, source, destination, port, service, type, status and, if there is one, comment)"},
 	{"row_missing_id", R"(id = "a"
-)", "",
+)",
+	 "",
 	 R"(m.toml:6:1: error: a row without "id"
     6 | [[row]]
       | ^
@@ -183,7 +188,8 @@ comment = "\u001b[2J")",
       |                ^
   take it out: what is approved has to be what is read)"},
 	{"row_of_localhost", R"(source = "node"
-destination = "researcher")", R"(source = "localhost"
+destination = "researcher")",
+	 R"(source = "localhost"
 destination = "node")",
 	 R"(m.toml:9:10: error: the source of an "out" row is a component of this host, which "localhost" is not
     9 | source = "localhost"
@@ -191,7 +197,8 @@ destination = "node")",
   name the component, or is dir = "in" meant?)"},
 	{"row_of_internet_in", R"(dir = "out"
 source = "node"
-destination = "researcher")", R"(dir = "in"
+destination = "researcher")",
+	 R"(dir = "in"
 source = "node"
 destination = "Internet")",
 	 R"(m.toml:10:15: error: the destination of an "in" row is a component of this host, which "Internet" is not
@@ -229,7 +236,8 @@ destination = "Internet")",
       |         ^
   take it out: what is approved has to be what is read)"},
 	{"lone_carriage_return", R"(title = "T"
-)", "title = \"T\"\r",
+)",
+	 "title = \"T\"\r",
 	 R"(m.toml:3:13: error: this is not TOML: key-value pair: expected '\n' after '\r', saw 'c'
     3 | title = "T"?component = "node"
       |             ^

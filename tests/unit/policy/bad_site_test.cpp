@@ -30,7 +30,8 @@ constexpr BadFile bad_files[] = {
       |  ^
   a site file has "format", "scenario", "loopback", "optional", "names" and "cgroups")"},
 	{"no_scenario", R"(scenario = "node-native"
-)", "",
+)",
+	 "",
 	 R"(s.toml:1:1: error: a site file without "scenario"
     1 | format = 1
       | ^
@@ -274,7 +275,8 @@ researcher = "192.0.2.11")",
       | ^
   give it a value)"},
 	{"names_text", R"([names]
-researcher = "192.0.2.10")", R"(names = "x")",
+researcher = "192.0.2.10")",
+	 R"(names = "x")",
 	 R"(s.toml:5:9: error: "names" is not a table
     5 | names = "x"
       |         ^

@@ -73,7 +73,8 @@ TEST(Bind, MandatoryRowsAreOnOptionalOnesWhenListed)
 	EXPECT_EQ(policy->scopes[0].cgroup, "/c/node");
 	EXPECT_THAT(policy->scopes[0].components, ElementsAre("node"));
 
-	policy = bound(matrix_text, changed(changed(site_text, "[]", "[\"gui\", \"web\"]"), "node =", "gui = \"/c/gui\"\nnode ="));
+	policy = bound(matrix_text,
+		       changed(changed(site_text, "[]", "[\"gui\", \"web\"]"), "node =", "gui = \"/c/gui\"\nnode ="));
 	ASSERT_TRUE(policy) << policy.error().message;
 	EXPECT_THAT(ids(*policy), ElementsAre("grpc", "gui", "web"));
 	ASSERT_EQ(policy->scopes.size(), 2u); // by first appearance in the rows
@@ -84,7 +85,8 @@ TEST(Bind, MandatoryRowsAreOnOptionalOnesWhenListed)
 
 TEST(Bind, OneCgroupIsOneScope)
 {
-	const auto policy = bound(matrix_text, changed(changed(site_text, "[]", "[\"gui\"]"), "node =", "gui = \"/c/node\"\nnode ="));
+	const auto policy = bound(
+		matrix_text, changed(changed(site_text, "[]", "[\"gui\"]"), "node =", "gui = \"/c/node\"\nnode ="));
 	ASSERT_TRUE(policy) << policy.error().message;
 	ASSERT_EQ(policy->scopes.size(), 1u);
 	EXPECT_THAT(policy->scopes[0].components, ElementsAre("gui", "node"));
@@ -92,7 +94,8 @@ TEST(Bind, OneCgroupIsOneScope)
 
 TEST(Bind, BuiltInNames)
 {
-	const auto policy = bound(matrix_text, changed(changed(site_text, "[]", "[\"gui\", \"web\"]"), "node =", "gui = \"/c/gui\"\nnode ="));
+	const auto policy = bound(matrix_text, changed(changed(site_text, "[]", "[\"gui\", \"web\"]"),
+						       "node =", "gui = \"/c/gui\"\nnode ="));
 	ASSERT_TRUE(policy) << policy.error().message;
 	EXPECT_EQ(policy->rows[0].zones, zone_network);
 	EXPECT_THAT(texts(policy->rows[1].peers), ElementsAre("::/0", "0.0.0.0/0"));
@@ -104,7 +107,8 @@ TEST(Bind, BuiltInNames)
 TEST(Bind, ZonesOfNames)
 {
 	const auto zones = [](std::string_view addresses, std::string_view mode) {
-		const auto site = changed(changed(site_text, "\"192.0.2.10\"", addresses), "optional", "loopback = \"" + std::string(mode) + "\"\noptional");
+		const auto site = changed(changed(site_text, "\"192.0.2.10\"", addresses), "optional",
+					  "loopback = \"" + std::string(mode) + "\"\noptional");
 		const auto policy = bound(matrix_text, site);
 		EXPECT_TRUE(policy) << policy.error().message;
 		EXPECT_EQ(policy->scopes[0].open_loopback, mode == "open");
@@ -127,7 +131,8 @@ TEST(Bind, NeighbourDiscoveryShipsWithWeir)
 		if (!bound.kernel_only)
 			continue;
 		const Row &row = bound.row;
-		std::string line = row.id + (row.dir == Direction::out ? " out " : " in ") + row.component() + ' ' + row.port.text();
+		std::string line = row.id + (row.dir == Direction::out ? " out " : " in ") + row.component() + ' ' +
+				   row.port.text();
 		for (const std::string &peer : texts(bound.peers))
 			line += ' ' + peer;
 		lines.push_back(line);
@@ -137,17 +142,20 @@ TEST(Bind, NeighbourDiscoveryShipsWithWeir)
 		EXPECT_EQ(bound.zones, zone_network);
 		EXPECT_EQ(bound.scope, 0);
 	}
-	EXPECT_THAT(lines, ElementsAre("nd-router-solicit-out out node ICMPv6/133 fe80::/10 ff02::/16",
-	                               "nd-solicit-out out node ICMPv6/135 ::/0", "nd-advert-out out node ICMPv6/136 ::/0",
-	                               "nd-router-advert-in in node ICMPv6/134 ::/0", "nd-solicit-in in node ICMPv6/135 ::/0",
-	                               "nd-advert-in in node ICMPv6/136 ::/0", "mld-report-out out node ICMPv6/131 ff02::/16",
-	                               "mld-done-out out node ICMPv6/132 ff02::/16", "mld2-report-out out node ICMPv6/143 ff02::/16",
-	                               "mld-query-in in node ICMPv6/130 fe80::/10"));
+	EXPECT_THAT(lines,
+		    ElementsAre("nd-router-solicit-out out node ICMPv6/133 fe80::/10 ff02::/16",
+				"nd-solicit-out out node ICMPv6/135 ::/0", "nd-advert-out out node ICMPv6/136 ::/0",
+				"nd-router-advert-in in node ICMPv6/134 ::/0", "nd-solicit-in in node ICMPv6/135 ::/0",
+				"nd-advert-in in node ICMPv6/136 ::/0", "mld-report-out out node ICMPv6/131 ff02::/16",
+				"mld-done-out out node ICMPv6/132 ff02::/16",
+				"mld2-report-out out node ICMPv6/143 ff02::/16",
+				"mld-query-in in node ICMPv6/130 fe80::/10"));
 }
 
 TEST(Bind, EachScopeHasItsNeighbourDiscovery)
 {
-	const auto policy = bound(matrix_text, changed(changed(site_text, "[]", "[\"gui\"]"), "node =", "gui = \"/c/gui\"\nnode ="));
+	const auto policy = bound(matrix_text,
+				  changed(changed(site_text, "[]", "[\"gui\"]"), "node =", "gui = \"/c/gui\"\nnode ="));
 	ASSERT_TRUE(policy);
 	ASSERT_EQ(policy->rows.size(), 22u);
 	EXPECT_EQ(policy->rows[2].row.id, "nd-router-solicit-out@0");
@@ -162,7 +170,8 @@ TEST(Bind, NineCgroupsAreTooMany)
 	const auto add = [&](int number) {
 		const std::string name = "c" + std::to_string(number);
 		matrix += "{id = \"" + name + "\", dir = \"out\", source = \"" + name +
-		          "\", destination = \"Internet\", port = \"TCP/1\", service = \"x\", type = \"host\", status = \"mandatory\"},\n";
+			  "\", destination = \"Internet\", port = \"TCP/1\", service = \"x\", type = \"host\", status "
+			  "= \"mandatory\"},\n";
 		site += name + " = \"/c/" + name + "\"\n";
 	};
 	for (int number = 1; number <= 8; number++)
@@ -183,59 +192,66 @@ TEST_P(BadSiteForMatrix, IsToldToTheLetter)
 }
 
 constexpr BadFile bad_sites[] = {
-    {"other_scenario", "\"s\"", "\"t\"", R"(s.toml:2:12: error: the site is for scenario "t", the matrix is "s"
+	{"other_scenario", "\"s\"", "\"t\"", R"(s.toml:2:12: error: the site is for scenario "t", the matrix is "s"
     2 | scenario = "t"
       |            ^
   give the matrix of the site's scenario)"},
-    {"unknown_optional", "[]", "[\"gui\", \"wbe\"]", R"(s.toml:3:20: error: the matrix has no row "wbe"
+	{"unknown_optional", "[]", "[\"gui\", \"wbe\"]", R"(s.toml:3:20: error: the matrix has no row "wbe"
     3 | optional = ["gui", "wbe"]
       |                    ^
   did you mean "web"?)"},
-    {"unknown_optional_far", "[]", "[\"jupyter\"]", R"(s.toml:3:13: error: the matrix has no row "jupyter"
+	{"unknown_optional_far", "[]", "[\"jupyter\"]", R"(s.toml:3:13: error: the matrix has no row "jupyter"
     3 | optional = ["jupyter"]
       |             ^
   list ids of its optional rows)"},
-    {"mandatory_listed", "[]", "[\"grpc\"]", R"(s.toml:3:13: error: row "grpc" is mandatory: it is always on
+	{"mandatory_listed", "[]", "[\"grpc\"]", R"(s.toml:3:13: error: row "grpc" is mandatory: it is always on
     3 | optional = ["grpc"]
       |             ^
   take it out of the list)"},
-    {"name_not_bound", "researcher = \"192.0.2.10\"", "", R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
+	{"name_not_bound", "researcher = \"192.0.2.10\"", "",
+	 R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                                            ^
   add to [names] in s.toml: researcher = "ADDRESS")"},
-    {"name_mistyped", "researcher =", "reseacher =", R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
+	{"name_mistyped", "researcher =", "reseacher =", R"(m.toml:6:60: error: row "grpc": "researcher" is not bound
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                                            ^
   [names] in s.toml has "reseacher": is that a typing error?)"},
-    {"name_unused", "researcher =", "nodes = \"192.0.2.1\"\nresearcher =", R"(s.toml:5:1: error: no row has the peer "nodes"
+	{"name_unused",
+	 "researcher =", "nodes = \"192.0.2.1\"\nresearcher =", R"(s.toml:5:1: error: no row has the peer "nodes"
     5 | nodes = "192.0.2.1"
       | ^
   take it out of [names])"},
-    {"no_cgroup", "node = \"/c/node\"", "", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
+	{"no_cgroup", "node = \"/c/node\"", "", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   add to [cgroups] in s.toml: node = "/sys/fs/cgroup/...")"},
-    {"cgroup_mistyped", "node =", "nod =", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
+	{"cgroup_mistyped", "node =", "nod =", R"(m.toml:6:38: error: row "grpc": component "node" has no cgroup
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   [cgroups] in s.toml has "nod": is that a typing error?)"},
-    {"cgroup_of_the_peer", "node =", "researcher =", R"(m.toml:6:38: error: row "grpc": "node" is not a component of this host, but its peer is
+	{"cgroup_of_the_peer", "node =", "researcher =",
+	 R"(m.toml:6:38: error: row "grpc": "node" is not a component of this host, but its peer is
     6 |  {id = "grpc", dir = "out", source = "node", destination = "researcher", port = "TCP/50051", service = "g", ty...
       |                                      ^
   is dir = "in" meant?)"},
-    {"cgroup_of_a_row_that_is_off", "node =", "gui = \"/c/gui\"\nnode =", R"(s.toml:7:1: error: no row that is on is of component "gui"
+	{"cgroup_of_a_row_that_is_off",
+	 "node =", "gui = \"/c/gui\"\nnode =", R"(s.toml:7:1: error: no row that is on is of component "gui"
     7 | gui = "/c/gui"
       | ^
   take it out of [cgroups], or turn a row on: optional = ["gui"])"},
-    {"cgroup_of_nobody", "node =", "database = \"/c/db\"\nnode =", R"(s.toml:7:1: error: no row that is on is of component "database"
+	{"cgroup_of_nobody",
+	 "node =", "database = \"/c/db\"\nnode =", R"(s.toml:7:1: error: no row that is on is of component "database"
     7 | database = "/c/db"
       | ^
   take it out of [cgroups])"},
-    {"icmp_to_ipv6", "[]\n[names]", "[\"ping\"]\n[names]\nmonitor = \"2001:db8::1\"", R"(m.toml:9:78: error: row "ping": can never match: ICMP is of IPv4, and "monitor" has IPv6 addresses only
+	{"icmp_to_ipv6", "[]\n[names]", "[\"ping\"]\n[names]\nmonitor = \"2001:db8::1\"",
+	 R"(m.toml:9:78: error: row "ping": can never match: ICMP is of IPv4, and "monitor" has IPv6 addresses only
     9 |  {id = "ping", dir = "out", source = "node", destination = "monitor", port = "ICMP/8", service = "p", type = "...
       |                                                                              ^
   use ICMPv6, or bind an IPv4 address)"},
-    {"icmpv6_to_ipv4", "[]\n[names]", "[\"ping6\"]\n[names]\nmonitor = \"192.0.2.9\"", R"(m.toml:10:79: error: row "ping6": can never match: ICMPv6 is of IPv6, and "monitor" has IPv4 addresses only
+	{"icmpv6_to_ipv4", "[]\n[names]", "[\"ping6\"]\n[names]\nmonitor = \"192.0.2.9\"",
+	 R"(m.toml:10:79: error: row "ping6": can never match: ICMPv6 is of IPv6, and "monitor" has IPv4 addresses only
    10 |  {id = "ping6", dir = "out", source = "node", destination = "monitor", port = "ICMPv6/128", service = "p", typ...
       |                                                                               ^
   use ICMP, or bind an IPv6 address)"},
@@ -246,14 +262,17 @@ INSTANTIATE_TEST_SUITE_P(, BadSiteForMatrix, testing::ValuesIn(bad_sites), name_
 TEST(Bind, NothingIsOn)
 {
 	const auto matrix = changed(matrix_text, "\"mandatory\"", "\"optional\"");
-	EXPECT_EQ(message_of(bound(matrix, site_text)), "s.toml: error: no row is on: there is nothing to hold anyone to\n"
-	                                                "  turn on an optional row: optional = [\"ROW-ID\"]");
+	EXPECT_EQ(message_of(bound(matrix, site_text)),
+		  "s.toml: error: no row is on: there is nothing to hold anyone to\n"
+		  "  turn on an optional row: optional = [\"ROW-ID\"]");
 }
 
 TEST(Bind, AnIdOfARowThatShipsWithWeir)
 {
 	const std::string message = message_of(bound(changed(matrix_text, "\"grpc\"", "\"nd-solicit-in\""), site_text));
-	EXPECT_TRUE(message.starts_with("m.toml:6:8: error: row \"nd-solicit-in\": a row that ships with weir has this id\n")) << message;
+	EXPECT_TRUE(message.starts_with(
+		"m.toml:6:8: error: row \"nd-solicit-in\": a row that ships with weir has this id\n"))
+		<< message;
 }
 
 TEST(Bind, WithoutFiles)
@@ -261,11 +280,11 @@ TEST(Bind, WithoutFiles)
 	Matrix matrix;
 	matrix.rows.push_back({"a", Direction::out, "node", "r", {6, 1, 1}, "s", "host", Status::mandatory, "", {}});
 	EXPECT_EQ(message_of(bind(matrix, {})), "error: row \"a\": component \"node\" has no cgroup\n"
-	                                        "  add to [cgroups] in the site file: node = \"/sys/fs/cgroup/...\"");
+						"  add to [cgroups] in the site file: node = \"/sys/fs/cgroup/...\"");
 	Site site;
 	site.cgroups["node"] = "/c";
 	EXPECT_EQ(message_of(bind(matrix, site)), "error: row \"a\": \"r\" is not bound\n"
-	                                          "  add to [names] in the site file: r = \"ADDRESS\"");
+						  "  add to [names] in the site file: r = \"ADDRESS\"");
 	site.names["r"] = {*Prefix::parse("192.0.2.1")};
 	EXPECT_TRUE(bind(matrix, site));
 }

@@ -42,7 +42,8 @@ private:
 	std::size_t below(std::size_t bound) { return random_() % bound; }
 	std::string text()
 	{
-		const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "\x1f", "\x7f", "é", "日", "😀", "/", " ", "}"};
+		const char *const pieces[] = {"a", "\"", "\\", "\n", "\x01", "\x1f", "\x7f",
+					      "é", "日", "😀", "/",  " ",    "}"};
 		std::string out;
 		for (std::size_t count = below(10); count > 0; count--)
 			out += pieces[below(std::size(pieces))];
@@ -58,12 +59,13 @@ private:
 	Row row()
 	{
 		Row out;
-		for (std::string *column : {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
+		for (std::string *column :
+		     {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
 			*column = text();
 		out.dir = below(2) == 0 ? Direction::out : Direction::in;
 		out.status = below(2) == 0 ? Status::mandatory : Status::optional;
 		out.port = {static_cast<std::uint8_t>(below(256)), static_cast<std::uint16_t>(below(65536)),
-		            static_cast<std::uint16_t>(below(65536))};
+			    static_cast<std::uint16_t>(below(65536))};
 		return out;
 	}
 	Prefix prefix()
@@ -76,7 +78,8 @@ private:
 			for (auto &byte : out.address.bytes)
 				byte = below(3) == 0 ? 0 : static_cast<std::uint8_t>(random_());
 		for (unsigned bit = out.length; bit < 128; bit++)
-			out.address.bytes[bit / 8] = static_cast<std::uint8_t>(out.address.bytes[bit / 8] & ~(0x80u >> bit % 8));
+			out.address.bytes[bit / 8] =
+				static_cast<std::uint8_t>(out.address.bytes[bit / 8] & ~(0x80u >> bit % 8));
 		return out;
 	}
 
@@ -85,8 +88,9 @@ private:
 
 bool same(const Row &a, const Row &b)
 {
-	return a.id == b.id && a.dir == b.dir && a.source == b.source && a.destination == b.destination && a.port == b.port &&
-	       a.service == b.service && a.type == b.type && a.status == b.status && a.comment == b.comment;
+	return a.id == b.id && a.dir == b.dir && a.source == b.source && a.destination == b.destination &&
+	       a.port == b.port && a.service == b.service && a.type == b.type && a.status == b.status &&
+	       a.comment == b.comment;
 }
 
 void expect_same(const BoundPolicy &a, const BoundPolicy &b)
@@ -131,15 +135,17 @@ TEST(Canonical, ToTheLetter)
 {
 	BoundPolicy policy{"s", "T \"1\"", {{"/c", {"node"}, true}}, {}, {}};
 	BoundRow row;
-	row.row = {"a", Direction::out, "node", "r", {6, 80, 81}, "x", "host", Status::mandatory, "é\n", {"m.toml", 3, 1}};
+	row.row = {"a",   Direction::out,  "node", "r", {6, 80, 81}, "x", "host", Status::mandatory,
+		   "é\n", {"m.toml", 3, 1}};
 	row.peers = {*Prefix::parse("192.0.2.0/24")};
 	policy.rows = {row, row};
-	EXPECT_EQ(canonical(policy),
-	          R"({"format":1,"scenario":"s","title":"T \"1\"","scopes":[{"cgroup":"/c","components":["node"],"open_loopback":true}],)"
-	          R"("peers":[["192.0.2.0/24"]],"rows":[)"
-	          R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0},)"
-	          R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0}],)"
-	          R"("off":[]})");
+	EXPECT_EQ(
+		canonical(policy),
+		R"({"format":1,"scenario":"s","title":"T \"1\"","scopes":[{"cgroup":"/c","components":["node"],"open_loopback":true}],)"
+		R"("peers":[["192.0.2.0/24"]],"rows":[)"
+		R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0},)"
+		R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0}],)"
+		R"("off":[]})");
 }
 
 TEST(Canonical, WhereTheRowStoodDoesntMatter)
@@ -178,15 +184,18 @@ TEST(Canonical, EveryFieldMatters)
 TEST(Canonical, WhatIsNotAPolicy)
 {
 	const std::string good = canonical(RandomPolicy(3).policy());
-	for (const std::string &text : {std::string(), std::string("null"), std::string("{}"), std::string("[]"), good + "x",
-	                                good.substr(0, good.size() - 1), std::string(100000, '['), std::string("\xff")})
+	for (const std::string &text :
+	     {std::string(), std::string("null"), std::string("{}"), std::string("[]"), good + "x",
+	      good.substr(0, good.size() - 1), std::string(100000, '['), std::string("\xff")})
 		EXPECT_FALSE(from_canonical(text));
 	const auto newer = from_canonical(R"({"format":2})");
 	ASSERT_FALSE(newer);
 	EXPECT_EQ(newer.error().message,
-	          "this is not the canonical text of a policy: format 2 is not the one that this weir knows");
-	EXPECT_FALSE(from_canonical(R"({"format":1,"scenario":"s","title":"T","scopes":[],"peers":[],"rows":[],"off":[{"id":1}]})"));
-	EXPECT_FALSE(from_canonical(R"({"format":1,"scenario":"s","title":"T","scopes":[],"peers":[["x"]],"rows":[],"off":[]})"));
+		  "this is not the canonical text of a policy: format 2 is not the one that this weir knows");
+	EXPECT_FALSE(from_canonical(
+		R"({"format":1,"scenario":"s","title":"T","scopes":[],"peers":[],"rows":[],"off":[{"id":1}]})"));
+	EXPECT_FALSE(from_canonical(
+		R"({"format":1,"scenario":"s","title":"T","scopes":[],"peers":[["x"]],"rows":[],"off":[]})"));
 }
 
 TEST(Canonical, DamageNeverCrashes)
@@ -210,7 +219,16 @@ TEST(Canonical, AHundredThousandRows)
 	BoundPolicy policy{"s", "T", {{"/c", {"node"}, true}}, {}, {}};
 	for (std::uint32_t index = 0; index < 100000; index++) {
 		BoundRow row;
-		row.row = {"row-" + std::to_string(index), Direction::out, "node", "r", {6, 80, 80}, "x", "host", Status::mandatory, "", {}};
+		row.row = {"row-" + std::to_string(index),
+			   Direction::out,
+			   "node",
+			   "r",
+			   {6, 80, 80},
+			   "x",
+			   "host",
+			   Status::mandatory,
+			   "",
+			   {}};
 		row.peers = {Prefix{Address::v4(0x0a000000 + index), 128}};
 		policy.rows.push_back(std::move(row));
 	}

@@ -14,7 +14,7 @@ namespace {
 
 const std::string header = "format = 1\nscenario = \"s\"\ntitle = \"T\"\ncomponent = \"node\"\n";
 const std::string row = "[[row]]\nid = \"a\"\ndir = \"out\"\nsource = \"node\"\ndestination = \"r\"\nport = \"TCP/1\"\n"
-                        "service = \"x\"\ntype = \"host\"\nstatus = \"optional\"\ncomment = \"\"\n";
+			"service = \"x\"\ntype = \"host\"\nstatus = \"optional\"\ncomment = \"\"\n";
 
 TEST(MatrixFile, EveryColumn)
 {
@@ -53,7 +53,8 @@ TEST(MatrixFile, LineEndsAndByteOrderMarkDontMatter)
 TEST(MatrixFile, NothingInIt)
 {
 	for (const char *text : {"", " \r\n\t\n", "\xef\xbb\xbf"})
-		EXPECT_EQ(message_of(parse_matrix(text, "m.toml")), "m.toml: error: the file is empty\n  a matrix file is wanted");
+		EXPECT_EQ(message_of(parse_matrix(text, "m.toml")),
+			  "m.toml: error: the file is empty\n  a matrix file is wanted");
 	EXPECT_EQ(message_of(parse_site("", "s.toml")), "s.toml: error: the file is empty\n  a site file is wanted");
 }
 
@@ -67,7 +68,8 @@ TEST(MatrixFile, OnlyAHeader)
 
 TEST(MatrixFile, TwoRowsWithOneId)
 {
-	EXPECT_EQ(message_of(parse_matrix(header + row + row, "m.toml")), R"(m.toml:16:6: error: the row at line 5 has the id "a", too
+	EXPECT_EQ(message_of(parse_matrix(header + row + row, "m.toml")),
+		  R"(m.toml:16:6: error: the row at line 5 has the id "a", too
    16 | id = "a"
       |      ^
   give each row an id of its own)");
@@ -76,11 +78,13 @@ TEST(MatrixFile, TwoRowsWithOneId)
 TEST(MatrixFile, RowsThatAreNone)
 {
 	EXPECT_EQ(message_of(parse_matrix(header + row.substr(1), "m.toml")).substr(0, 10), "m.toml:5:6");
-	EXPECT_EQ(message_of(parse_matrix(header + "row = 3", "m.toml")), R"(m.toml:5:7: error: "row" is not a list of rows
+	EXPECT_EQ(message_of(parse_matrix(header + "row = 3", "m.toml")),
+		  R"(m.toml:5:7: error: "row" is not a list of rows
     5 | row = 3
       |       ^
   begin each row with [[row]])");
-	EXPECT_EQ(message_of(parse_matrix(header + "row = [3]", "m.toml")), R"(m.toml:5:8: error: "row" is an integer, not a table
+	EXPECT_EQ(message_of(parse_matrix(header + "row = [3]", "m.toml")),
+		  R"(m.toml:5:8: error: "row" is an integer, not a table
     5 | row = [3]
       |        ^
   begin each row with [[row]])");
@@ -93,27 +97,28 @@ TEST(MatrixFile, RowsThatAreNone)
 TEST(MatrixFile, TheOtherKindOfFile)
 {
 	EXPECT_EQ(message_of(parse_matrix("format = 1\n[names]\na = \"192.0.2.1\"\n", "x")),
-	          "x: error: this is a site file, not a matrix\n"
-	          "  a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
+		  "x: error: this is a site file, not a matrix\n"
+		  "  a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
 	EXPECT_EQ(message_of(parse_site(header + row, "x")),
-	          "x: error: this is a matrix file, not a site\n"
-	          "  give the site file, which names the matrix with: scenario = \"...\"");
+		  "x: error: this is a matrix file, not a site\n"
+		  "  give the site file, which names the matrix with: scenario = \"...\"");
 }
 
 TEST(MatrixFile, TheMarkStandsUnderTheValue)
 {
 	// Behind tabs, and behind letters of more than one byte.
 	EXPECT_EQ(message_of(parse_matrix("format = 1\n\tscenario\t=\t7", "m.toml")),
-	          "m.toml:2:13: error: \"scenario\" is an integer, not a string\n    2 | \tscenario\t=\t7\n"
-	          "      | \t        \t \t^\n  put the value in quotes");
+		  "m.toml:2:13: error: \"scenario\" is an integer, not a string\n    2 | \tscenario\t=\t7\n"
+		  "      | \t        \t \t^\n  put the value in quotes");
 	EXPECT_EQ(message_of(parse_matrix("\"format\" = 1\n\"é日本\" = 1 \n", "m.toml")),
-	          "m.toml:2:1: error: unknown key \"é日本\"\n    2 | \"é日本\" = 1 \n      | ^\n"
-	          "  a matrix file has \"format\", \"scenario\", \"title\", \"component\" and \"row\"");
+		  "m.toml:2:1: error: unknown key \"é日本\"\n    2 | \"é日本\" = 1 \n      | ^\n"
+		  "  a matrix file has \"format\", \"scenario\", \"title\", \"component\" and \"row\"");
 }
 
 TEST(MatrixFile, LongLinesAreCut)
 {
-	const std::string message = message_of(parse_matrix("format = 1\nscenario = \"" + std::string(5000, 'x') + "\", zz = 1", "m"));
+	const std::string message =
+		message_of(parse_matrix("format = 1\nscenario = \"" + std::string(5000, 'x') + "\", zz = 1", "m"));
 	EXPECT_TRUE(message.starts_with("m:2:5014: error: this is not TOML: ")) << message;
 	EXPECT_LT(message.size(), 400u);
 	EXPECT_NE(message.find("\n    2 | ...xxx"), std::string::npos) << message;
@@ -126,8 +131,12 @@ TEST(MatrixFile, NotUtf8)
       |           ^
   save the file as UTF-8)");
 	for (const char *sequence : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"})
-		EXPECT_TRUE(message_of(parse_matrix(std::string("# ") + sequence, "m")).starts_with("m:1:3: error: this is not UTF-8"));
-	EXPECT_EQ(message_of(parse_matrix("\xff\xfe" "f", "m")), "m:1: error: the text is UTF-16\n  save the file as UTF-8");
+		EXPECT_TRUE(message_of(parse_matrix(std::string("# ") + sequence, "m"))
+				    .starts_with("m:1:3: error: this is not UTF-8"));
+	EXPECT_EQ(message_of(parse_matrix("\xff\xfe"
+					  "f",
+					  "m")),
+		  "m:1: error: the text is UTF-16\n  save the file as UTF-8");
 }
 
 TEST(MatrixFile, DeepNestingIsAnError)
@@ -138,17 +147,18 @@ TEST(MatrixFile, DeepNestingIsAnError)
 
 TEST(SiteFile, EveryKey)
 {
-	const auto site = parse_site("format = 1\nscenario = \"s\"\nloopback = \"matrix\"\noptional = [\"a\", \"b\"]\n"
-	                             "[names]\nr = \"192.0.2.1\"\n\"a b\" = [\"2001:db8::/32\", \"10.0.0.0/8\", \"::ffff:192.0.2.7\"]\n"
-	                             "[cgroups]\nnode = \"/sys/fs/cgroup//x/./y/\"\n",
-	                             "s.toml");
+	const auto site = parse_site(
+		"format = 1\nscenario = \"s\"\nloopback = \"matrix\"\noptional = [\"a\", \"b\"]\n"
+		"[names]\nr = \"192.0.2.1\"\n\"a b\" = [\"2001:db8::/32\", \"10.0.0.0/8\", \"::ffff:192.0.2.7\"]\n"
+		"[cgroups]\nnode = \"/sys/fs/cgroup//x/./y/\"\n",
+		"s.toml");
 	ASSERT_TRUE(site) << site.error().message;
 	EXPECT_EQ(site->scenario, "s");
 	EXPECT_FALSE(site->open_loopback);
 	EXPECT_EQ(site->optional, (std::vector<std::string>{"a", "b"}));
 	EXPECT_EQ(site->names.at("r"), (std::vector<Prefix>{*Prefix::parse("192.0.2.1")}));
 	EXPECT_EQ(site->names.at("a b"), (std::vector<Prefix>{*Prefix::parse("10.0.0.0/8"), *Prefix::parse("192.0.2.7"),
-	                                                      *Prefix::parse("2001:db8::/32")}));
+							      *Prefix::parse("2001:db8::/32")}));
 	EXPECT_EQ(site->cgroups.at("node"), "/sys/fs/cgroup/x/y");
 }
 
@@ -176,20 +186,24 @@ protected:
 
 TEST_F(Reading, WhatCannotBeRead)
 {
-	EXPECT_EQ(message_of(read_file(path("none"))), path("none") + ": error: cannot be opened: No such file or directory");
+	EXPECT_EQ(message_of(read_file(path("none"))),
+		  path("none") + ": error: cannot be opened: No such file or directory");
 	EXPECT_EQ(message_of(read_file(directory_)), directory_ + ": error: is a directory\n  give a file");
 	ASSERT_EQ(::symlink("loop", path("loop").c_str()), 0);
-	EXPECT_EQ(message_of(read_file(path("loop"))), path("loop") + ": error: cannot be opened: Too many levels of symbolic links");
+	EXPECT_EQ(message_of(read_file(path("loop"))),
+		  path("loop") + ": error: cannot be opened: Too many levels of symbolic links");
 	EXPECT_EQ(message_of(read_file("/dev/zero")), "/dev/zero: error: has more than 64 MiB\n"
-	                                              "  a matrix of 100,000 rows is smaller: is this the right file?");
+						      "  a matrix of 100,000 rows is smaller: is this the right file?");
 	if (::geteuid() != 0) {
 		write("secret", "x");
 		ASSERT_EQ(::chmod(path("secret").c_str(), 0), 0);
-		EXPECT_EQ(message_of(read_file(path("secret"))), path("secret") + ": error: cannot be opened: Permission denied");
+		EXPECT_EQ(message_of(read_file(path("secret"))),
+			  path("secret") + ": error: cannot be opened: Permission denied");
 	}
 }
 
-const std::string site = "format = 1\nscenario = \"s\"\noptional = [\"a\"]\n[names]\nr = \"192.0.2.1\"\n[cgroups]\nnode = \"/x\"\n";
+const std::string site =
+	"format = 1\nscenario = \"s\"\noptional = [\"a\"]\n[names]\nr = \"192.0.2.1\"\n[cgroups]\nnode = \"/x\"\n";
 
 TEST_F(Reading, TheMatrixBesideTheSiteComesFirst)
 {
@@ -219,9 +233,10 @@ TEST_F(Reading, NoMatrix)
 	write("site.toml", site);
 	write("policies/ss.toml", header + row);
 	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
-	          path("site.toml") + ":2:12: error: there is no matrix \"s\"\n    2 | scenario = \"s\"\n      |            ^\n"
-	                              "  did you mean \"ss\"? looked for " +
-	              path("s.toml") + " and " + path("policies/s.toml"));
+		  path("site.toml") +
+			  ":2:12: error: there is no matrix \"s\"\n    2 | scenario = \"s\"\n      |            ^\n"
+			  "  did you mean \"ss\"? looked for " +
+			  path("s.toml") + " and " + path("policies/s.toml"));
 }
 
 TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
@@ -238,7 +253,7 @@ TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
 	EXPECT_EQ(error_at_row(bound, "WHAT", "HINT").error().message, at + "WHAT\n  HINT");
 	// As of a policy that was read back from the kernel.
 	EXPECT_EQ(error_at_row(policy->rows.back().row, "WHAT", "HINT").error().message,
-	          "error: row \"" + policy->rows.back().row.id + "\": WHAT\n  HINT");
+		  "error: row \"" + policy->rows.back().row.id + "\": WHAT\n  HINT");
 }
 
 TEST_F(Reading, AMatrixThatCannotBeReadIsNotPassedOver)
@@ -246,7 +261,8 @@ TEST_F(Reading, AMatrixThatCannotBeReadIsNotPassedOver)
 	write("site.toml", site);
 	write("policies/s.toml", header + row);
 	std::filesystem::create_directory(path("s.toml"));
-	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))), path("s.toml") + ": error: is a directory\n  give a file");
+	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
+		  path("s.toml") + ": error: is a directory\n  give a file");
 }
 
 } // namespace

@@ -36,15 +36,49 @@ private:
 
 	void change(std::string &text)
 	{
-		static const char *const pieces[] = {"[", "]", "[[row]]", "{", "}", "\"", "'", "\"\"\"", "=", ".", "\n", "\r", "\\", "\\u0000",
-		                                     "|", "#", "é", "0", "99999999999999999999", "-", "inf", "1979-05-27", "true", "\t", "*", "`"};
+		static const char *const pieces[] = {"[",
+						     "]",
+						     "[[row]]",
+						     "{",
+						     "}",
+						     "\"",
+						     "'",
+						     "\"\"\"",
+						     "=",
+						     ".",
+						     "\n",
+						     "\r",
+						     "\\",
+						     "\\u0000",
+						     "|",
+						     "#",
+						     "é",
+						     "0",
+						     "99999999999999999999",
+						     "-",
+						     "inf",
+						     "1979-05-27",
+						     "true",
+						     "\t",
+						     "*",
+						     "`"};
 		const std::size_t at = place(text);
 		switch (random_() % 5) {
-		case 0: text.insert(at, pieces[random_() % std::size(pieces)]); break;
-		case 1: text.erase(at, random_() % 20); break;
-		case 2: text.insert(at, 1, static_cast<char>(random_())); break;
-		case 3: text.insert(at, text.substr(place(text), random_() % 60)); break;
-		default: text.resize(at); break;
+		case 0:
+			text.insert(at, pieces[random_() % std::size(pieces)]);
+			break;
+		case 1:
+			text.erase(at, random_() % 20);
+			break;
+		case 2:
+			text.insert(at, 1, static_cast<char>(random_()));
+			break;
+		case 3:
+			text.insert(at, text.substr(place(text), random_() % 60));
+			break;
+		default:
+			text.resize(at);
+			break;
 		}
 	}
 
@@ -56,7 +90,7 @@ template <typename T>
 bool good_or_told(const Result<T> &result, const std::string &name)
 {
 	return result || (result.error().code == Exit::policy && result.error().message.starts_with(name) &&
-	                  result.error().message.find("error: ") != std::string::npos);
+			  result.error().message.find("error: ") != std::string::npos);
 }
 
 TEST(Mutation, MatrixFiles)
@@ -94,7 +128,8 @@ TEST(Mutation, SiteFilesAndBinding)
 
 TEST(Mutation, Pages)
 {
-	for (const char *name : {"tests/data/fedbiomed-network-matrix.txt", "tests/data/fedbiomed-network-matrix-2026.md"}) {
+	for (const char *name :
+	     {"tests/data/fedbiomed-network-matrix.txt", "tests/data/fedbiomed-network-matrix-2026.md"}) {
 		Mutator mutator(3, file(name));
 		for (int round = 0; round < 1000; round++) {
 			const std::string text = mutator.next();
@@ -103,7 +138,8 @@ TEST(Mutation, Pages)
 			if (!matrices)
 				continue;
 			for (const Matrix &matrix : *matrices)
-				ASSERT_TRUE(parse_matrix(to_toml(matrix), "again")) << parse_matrix(to_toml(matrix), "again").error().message;
+				ASSERT_TRUE(parse_matrix(to_toml(matrix), "again"))
+					<< parse_matrix(to_toml(matrix), "again").error().message;
 		}
 	}
 }

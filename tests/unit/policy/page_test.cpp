@@ -37,9 +37,9 @@ std::vector<std::string> lines(const Matrix &matrix)
 {
 	std::vector<std::string> out;
 	for (const Row &row : matrix.rows)
-		out.push_back((row.dir == Direction::out ? "out|" : "in|") + row.source + '|' + row.destination + '|' + row.port.text() +
-		              '|' + row.service + '|' + row.type + '|' + (row.status == Status::mandatory ? "mandatory" : "optional") +
-		              '|' + row.comment);
+		out.push_back((row.dir == Direction::out ? "out|" : "in|") + row.source + '|' + row.destination + '|' +
+			      row.port.text() + '|' + row.service + '|' + row.type + '|' +
+			      (row.status == Status::mandatory ? "mandatory" : "optional") + '|' + row.comment);
 	return out;
 }
 
@@ -58,22 +58,24 @@ TEST_P(Page, ScenariosOfBothForms)
 	const auto matrices = imported(GetParam());
 	// The rows as they stand on the page, retyped here on purpose: the import is what is tested.
 	EXPECT_THAT(lines(scenario(matrices, "installation")),
-	            ElementsAre("out|component|Internet|TCP/80|HTTP|backend|mandatory|",
-	                        "out|component|Internet|TCP/443|HTTPS|backend|mandatory|"));
-	EXPECT_THAT(lines(scenario(matrices, "node-native")),
-	            ElementsAre("out|node|researcher|TCP/50051|gRPC/TLS|backend|mandatory|node-researcher communications",
-	                        "in|localhost|gui|TCP/8484|HTTP|user|optional|node GUI"));
-	EXPECT_THAT(lines(scenario(matrices, "researcher-native")),
-	            ElementsAre("in|nodes|researcher|TCP/50051|gRPC/TLS|backend|mandatory|node-researcher communications",
-	                        "in|localhost|researcher|TCP/8888|HTTP|user|optional|Jupyter",
-	                        "in|localhost|researcher|TCP/6006|HTTP|user|optional|Tensorboard"));
+		    ElementsAre("out|component|Internet|TCP/80|HTTP|backend|mandatory|",
+				"out|component|Internet|TCP/443|HTTPS|backend|mandatory|"));
+	EXPECT_THAT(
+		lines(scenario(matrices, "node-native")),
+		ElementsAre("out|node|researcher|TCP/50051|gRPC/TLS|backend|mandatory|node-researcher communications",
+			    "in|localhost|gui|TCP/8484|HTTP|user|optional|node GUI"));
+	EXPECT_THAT(
+		lines(scenario(matrices, "researcher-native")),
+		ElementsAre("in|nodes|researcher|TCP/50051|gRPC/TLS|backend|mandatory|node-researcher communications",
+			    "in|localhost|researcher|TCP/8888|HTTP|user|optional|Jupyter",
+			    "in|localhost|researcher|TCP/6006|HTTP|user|optional|Tensorboard"));
 	EXPECT_THAT(lines(scenario(matrices, "node-vpn")),
-	            ElementsAre("out|node|vpnserver|UDP/51820|WireGuard|backend|mandatory|",
-	                        "in|localhost|gui|TCP/8443|HTTPS|user|optional|node GUI"));
+		    ElementsAre("out|node|vpnserver|UDP/51820|WireGuard|backend|mandatory|",
+				"in|localhost|gui|TCP/8443|HTTPS|user|optional|node GUI"));
 	EXPECT_THAT(lines(scenario(matrices, "researcher-vpn")),
-	            ElementsAre("out|researcher|vpnserver|UDP/51820|WireGuard|backend|mandatory|",
-	                        "in|localhost|researcher|TCP/8888|HTTP|user|optional|Jupyter",
-	                        "in|localhost|researcher|TCP/6006|HTTP|user|optional|Tensorboard"));
+		    ElementsAre("out|researcher|vpnserver|UDP/51820|WireGuard|backend|mandatory|",
+				"in|localhost|researcher|TCP/8888|HTTP|user|optional|Jupyter",
+				"in|localhost|researcher|TCP/6006|HTTP|user|optional|Tensorboard"));
 	EXPECT_EQ(scenario(matrices, "node-vpn").title, "Running with VPN/containers");
 }
 
@@ -107,31 +109,38 @@ TEST_P(Page, ThroughAFileAndBack)
 }
 
 INSTANTIATE_TEST_SUITE_P(, Page, testing::Values(markdown_page, text_page),
-                         [](const auto &page) { return page.param.ends_with("md") ? "Markdown" : "Text"; });
+			 [](const auto &page) { return page.param.ends_with("md") ? "Markdown" : "Text"; });
 
 TEST(PageImport, ScenariosOfEachForm)
 {
 	EXPECT_THAT(names(imported(text_page)),
-	            ElementsAre("installation/component", "node-native/node", "researcher-native/researcher", "node-vpn/node",
-	                        "researcher-vpn/researcher"));
+		    ElementsAre("installation/component", "node-native/node", "researcher-native/researcher",
+				"node-vpn/node", "researcher-vpn/researcher"));
 	EXPECT_THAT(names(imported(markdown_page)),
-	            ElementsAre("installation/component", "node-native/node", "researcher-native/researcher", "node-vpn/node",
-	                        "researcher-vpn/researcher", "node-docker/node", "researcher-docker/researcher"));
+		    ElementsAre("installation/component", "node-native/node", "researcher-native/researcher",
+				"node-vpn/node", "researcher-vpn/researcher", "node-docker/node",
+				"researcher-docker/researcher"));
 }
 
 TEST(PageImport, DockerColumnForColumn)
 {
 	const auto matrices = imported(markdown_page);
-	EXPECT_THAT(lines(scenario(matrices, "node-docker")),
-	            ElementsAre("out|node container|researcher container|TCP/50051|gRPC|backend|mandatory|via Docker bridge network, "
-	                        "using researcher container name",
-	                        "in|localhost (host)|node container|TCP/8484|HTTP|user|optional|Node GUI (published to host)"));
+	EXPECT_THAT(
+		lines(scenario(matrices, "node-docker")),
+		ElementsAre(
+			"out|node container|researcher container|TCP/50051|gRPC|backend|mandatory|via Docker bridge "
+			"network, "
+			"using researcher container name",
+			"in|localhost (host)|node container|TCP/8484|HTTP|user|optional|Node GUI (published to host)"));
 	EXPECT_THAT(lines(scenario(matrices, "researcher-docker")),
-	            ElementsAre("in|node containers|researcher container|TCP/50051|gRPC|backend|mandatory|inbound from any node on the "
-	                        "Docker network (or from a remote host in cross-network setups)",
-	                        "in|localhost (host)|researcher container|TCP/8888|HTTP|user|optional|Jupyter notebook (published to host)",
-	                        "in|localhost (host)|researcher container|TCP/6007|HTTP|user|optional|TensorBoard (published to host via "
-	                        "socat proxy; TensorBoard listens internally on TCP/6006)"));
+		    ElementsAre("in|node containers|researcher container|TCP/50051|gRPC|backend|mandatory|inbound from "
+				"any node on the "
+				"Docker network (or from a remote host in cross-network setups)",
+				"in|localhost (host)|researcher container|TCP/8888|HTTP|user|optional|Jupyter notebook "
+				"(published to host)",
+				"in|localhost (host)|researcher container|TCP/6007|HTTP|user|optional|TensorBoard "
+				"(published to host via "
+				"socat proxy; TensorBoard listens internally on TCP/6006)"));
 }
 
 TEST(PageImport, IdsAreOfTheRowItself)
@@ -141,11 +150,13 @@ TEST(PageImport, IdsAreOfTheRowItself)
 	for (const Matrix &matrix : matrices)
 		for (const Row &row : matrix.rows)
 			ids.push_back(row.id);
-	EXPECT_THAT(ids, ElementsAre("out-internet-tcp-80", "out-internet-tcp-443", "out-researcher-tcp-50051", "in-localhost-tcp-8484",
-	                             "in-nodes-tcp-50051", "in-localhost-tcp-8888", "in-localhost-tcp-6006", "out-vpnserver-udp-51820",
-	                             "in-localhost-tcp-8443", "out-vpnserver-udp-51820", "in-localhost-tcp-8888", "in-localhost-tcp-6006",
-	                             "out-researcher-container-tcp-50051", "in-localhost-host-tcp-8484", "in-node-containers-tcp-50051",
-	                             "in-localhost-host-tcp-8888", "in-localhost-host-tcp-6007"));
+	EXPECT_THAT(ids, ElementsAre("out-internet-tcp-80", "out-internet-tcp-443", "out-researcher-tcp-50051",
+				     "in-localhost-tcp-8484", "in-nodes-tcp-50051", "in-localhost-tcp-8888",
+				     "in-localhost-tcp-6006", "out-vpnserver-udp-51820", "in-localhost-tcp-8443",
+				     "out-vpnserver-udp-51820", "in-localhost-tcp-8888", "in-localhost-tcp-6006",
+				     "out-researcher-container-tcp-50051", "in-localhost-host-tcp-8484",
+				     "in-node-containers-tcp-50051", "in-localhost-host-tcp-8888",
+				     "in-localhost-host-tcp-6007"));
 }
 
 constexpr std::string_view good_page = R"(# Page
@@ -162,7 +173,8 @@ TEST(PageImport, MarksAreNotText)
 {
 	const auto matrices = import_page(good_page, "page.md");
 	ASSERT_TRUE(matrices) << matrices.error().message;
-	EXPECT_THAT(lines(matrices->front()), ElementsAre("out|node|researcher|TCP/1|a | b|backend|mandatory|c", "in|localhost|gui|TCP/2|x|user|optional|"));
+	EXPECT_THAT(lines(matrices->front()), ElementsAre("out|node|researcher|TCP/1|a | b|backend|mandatory|c",
+							  "in|localhost|gui|TCP/2|x|user|optional|"));
 	EXPECT_EQ(matrices->front().rows.front().place.line, 7u);
 }
 
@@ -183,53 +195,57 @@ TEST_P(BadPage, IsToldToTheLetter)
 }
 
 constexpr BadFile bad_pages[] = {
-    {"empty", good_page, "", "page.md: error: the file is empty\n  the page of the network matrix is wanted"},
-    {"no_tables", good_page, "# Page\nwords\n", "page.md: error: the page has no tables\n  give the page's Markdown, or its text"},
-    {"unknown_heading", "Running without VPN/containers", "Running on the moon",
-     R"~(page.md:5: error: this table stands under the unknown heading "Running on the moon"
+	{"empty", good_page, "", "page.md: error: the file is empty\n  the page of the network matrix is wanted"},
+	{"no_tables", good_page, "# Page\nwords\n",
+	 "page.md: error: the page has no tables\n  give the page's Markdown, or its text"},
+	{"unknown_heading", "Running without VPN/containers", "Running on the moon",
+	 R"~(page.md:5: error: this table stands under the unknown heading "Running on the moon"
     5 | | dir | source machine | destination machine | destination port | service | type | status | comment |
   the known ones are "Software installation", "Running without VPN/containers", "Running with VPN/containers", "Running with Docker containers (without VPN)")~"},
-    {"no_heading", "# Page\n## Running without VPN/containers\n", "",
-     R"~(page.md:3: error: this table stands before any heading of a scenario
+	{"no_heading", "# Page\n## Running without VPN/containers\n", "",
+	 R"~(page.md:3: error: this table stands before any heading of a scenario
     3 | | dir | source machine | destination machine | destination port | service | type | status | comment |
   the known ones are "Software installation", "Running without VPN/containers", "Running with VPN/containers", "Running with Docker containers (without VPN)")~"},
-    {"no_component", "On the", "Of the", R"(page.md:5: error: it isn't said of which component this table is
+	{"no_component", "On the", "Of the", R"(page.md:5: error: it isn't said of which component this table is
     5 | | dir | source machine | destination machine | destination port | service | type | status | comment |
   a line such as "On the node component" is expected before it)"},
-    {"unknown_column", "| status |", "| state |", R"(page.md:5: error: column 7 is "state"
+	{"unknown_column", "| status |", "| state |", R"(page.md:5: error: column 7 is "state"
     5 | | dir | source machine | destination machine | destination port | service | type | state | comment |
   "status" is expected there)"},
-    {"missing_column", "| comment |\n| --- ", "|\n", R"(page.md:5: error: column "comment" is missing
+	{"missing_column", "| comment |\n| --- ", "|\n", R"(page.md:5: error: column "comment" is missing
     5 | | dir | source machine | destination machine | destination port | service | type | status |
   the table has 8 columns)"},
-    {"separator_of_other_width", "| --- | --- | :---: ", "", R"(page.md:6: error: the line under the header has another number of columns
+	{"separator_of_other_width", "| --- | --- | :---: ", "",
+	 R"(page.md:6: error: the line under the header has another number of columns
     6 | | --- | --- | --- | --- | --- |
   the header has 8)"},
-    {"missing_cell", "| TCP/2 ", "", R"(page.md:8: error: this row has 7 cells, the header has 8
+	{"missing_cell", "| TCP/2 ", "", R"(page.md:8: error: this row has 7 cells, the header has 8
     8 | | in  | localhost | gui | x | user | optional |   |
   give every column a cell, if need be an empty one)"},
-    {"extra_cell", "\\|", "|", R"(page.md:7: error: this row has 9 cells, the header has 8
+	{"extra_cell", "\\|", "|", R"(page.md:7: error: this row has 9 cells, the header has 8
     7 | | out | *node* | `researcher` | TCP/1 | a | b | backend | mandatory | c |
   write a bar that belongs to a cell as \|)"},
-    {"row_in_no_table", "| in ", "\n| in ", R"(page.md:9: error: this looks like a row of a table, but it stands in none
+	{"row_in_no_table", "| in ", "\n| in ",
+	 R"(page.md:9: error: this looks like a row of a table, but it stands in none
     9 | | in  | localhost | gui | TCP/2 | x | user | optional |   |
   a table is a header, a line of dashes, and rows without a gap)"},
-    {"unknown_direction", "| in ", "| into ", R"(page.md:8: error: "into" is not a direction
+	{"unknown_direction", "| in ", "| into ", R"(page.md:8: error: "into" is not a direction
     8 | | into  | localhost | gui | TCP/2 | x | user | optional |   |
   use "out" or "in")"},
-    {"bad_port", "TCP/2", "TCP/70000", R"(page.md:8: error: port 70000 is not a port
+	{"bad_port", "TCP/2", "TCP/70000", R"(page.md:8: error: port 70000 is not a port
     8 | | in  | localhost | gui | TCP/70000 | x | user | optional |   |
   use 1 to 65535, or a range such as TCP/14000-14999)"},
-    {"unknown_type", "| user", "| admin", R"(page.md:8: error: "admin" is not a type
+	{"unknown_type", "| user", "| admin", R"(page.md:8: error: "admin" is not a type
     8 | | in  | localhost | gui | TCP/2 | x | admin | optional |   |
   use "backend", "user" or "host")"},
-    {"unknown_status", "optional", "maybe", R"(page.md:8: error: "maybe" is not a status
+	{"unknown_status", "optional", "maybe", R"(page.md:8: error: "maybe" is not a status
     8 | | in  | localhost | gui | TCP/2 | x | user | maybe |   |
   use "mandatory" or "optional")"},
-    {"empty_cell", "| gui |", "| |", R"(page.md:8: error: "destination machine" is empty
+	{"empty_cell", "| gui |", "| |", R"(page.md:8: error: "destination machine" is empty
     8 | | in  | localhost | | TCP/2 | x | user | optional |   |
   give it a value)"},
-    {"row_of_localhost", "| in ", "| out ", R"(page.md:8: error: the source of an "out" row is a component of this host, which "localhost" is not
+	{"row_of_localhost", "| in ", "| out ",
+	 R"(page.md:8: error: the source of an "out" row is a component of this host, which "localhost" is not
     8 | | out  | localhost | gui | TCP/2 | x | user | optional |   |
   name the component, or is dir = "in" meant?)"},
 };

@@ -14,10 +14,20 @@ BoundPolicy example()
 {
 	BoundPolicy policy{"node-native", "Running", {{"/c/node", {"gui", "node"}, true}}, {}, {}};
 	BoundRow grpc;
-	grpc.row = {"grpc", Direction::out, "node", "researcher", {6, 50051, 50051}, "gRPC/TLS", "backend", Status::mandatory, "a | b", {}};
+	grpc.row = {"grpc",
+		    Direction::out,
+		    "node",
+		    "researcher",
+		    {6, 50051, 50051},
+		    "gRPC/TLS",
+		    "backend",
+		    Status::mandatory,
+		    "a | b",
+		    {}};
 	grpc.peers = {*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::1")};
 	policy.rows = {grpc};
-	policy.off = {{"gui", Direction::in, "localhost", "gui", {6, 8484, 8484}, "HTTP", "user", Status::optional, "é", {}}};
+	policy.off = {
+		{"gui", Direction::in, "localhost", "gui", {6, 8484, 8484}, "HTTP", "user", Status::optional, "é", {}}};
 	return policy;
 }
 
@@ -46,10 +56,12 @@ TEST(Render, LoopbackThatKeepsToTheRows)
 
 TEST(Render, Markdown)
 {
-	EXPECT_EQ(as_markdown(example()),
-	          "| dir | source machine | destination machine | destination port | service  | type    | status    | comment |\n"
-	          "| --- | -------------- | ------------------- | ---------------- | -------- | ------- | --------- | ------- |\n"
-	          "| out | node           | researcher          | TCP/50051        | gRPC/TLS | backend | mandatory | a \\| b  |\n");
+	EXPECT_EQ(as_markdown(example()), "| dir | source machine | destination machine | destination port | service  "
+					  "| type    | status    | comment |\n"
+					  "| --- | -------------- | ------------------- | ---------------- | -------- "
+					  "| ------- | --------- | ------- |\n"
+					  "| out | node           | researcher          | TCP/50051        | gRPC/TLS "
+					  "| backend | mandatory | a \\| b  |\n");
 }
 
 TEST(Render, RowsThatShipWithWeirAreShown)

@@ -8,8 +8,9 @@ namespace {
 
 TEST(Service, TextOfWhatWasParsed)
 {
-	for (const char *text : {"TCP/50051", "TCP/1", "TCP/65535", "TCP/1-65535", "UDP/14000-14999", "SCTP/1", "DCCP/5", "UDP-Lite/9",
-	                         "ICMP/0", "ICMP/8", "ICMP/255", "ICMPv6/128-129", "IP/47", "IP/50", "IP/255", "IP/41"}) {
+	for (const char *text :
+	     {"TCP/50051", "TCP/1", "TCP/65535", "TCP/1-65535", "UDP/14000-14999", "SCTP/1", "DCCP/5", "UDP-Lite/9",
+	      "ICMP/0", "ICMP/8", "ICMP/255", "ICMPv6/128-129", "IP/47", "IP/50", "IP/255", "IP/41"}) {
 		const auto service = parse_service(text);
 		ASSERT_TRUE(service) << text;
 		EXPECT_EQ(service->text(), text);
