@@ -10,6 +10,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -138,6 +139,12 @@ private:
 	static inline std::vector<Server> servers_;
 	static inline std::unique_ptr<Witnesses> witnesses_;
 };
+
+/// How often a test that hopes to hit a bad moment tries: fewer times on an emulated processor (scripts/vm).
+inline int rounds(int many)
+{
+	return std::getenv("WEIR_TEST_EMULATED") == nullptr ? many : 1 + many / 8;
+}
 
 inline ::testing::AssertionResult is(const Outcome &outcome, Reach reach)
 {

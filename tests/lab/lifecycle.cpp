@@ -118,7 +118,7 @@ TEST_F(Lifecycle, InterruptedApplyLeavesTheOldPolicyOrTheNew)
 	std::uniform_int_distribution<int> moment(0, 12000);
 	const std::string wide_site = lab().write("wide-site.toml", wide().text());
 	int interrupted = 0;
-	for (int i = 0; i < 40; ++i) {
+	for (int i = 0; i < rounds(40); ++i) {
 		Program apply(lab().command({"apply", wide_site}));
 		std::this_thread::sleep_for(std::chrono::microseconds(moment(random)));
 		apply.kill(SIGKILL);
@@ -135,7 +135,7 @@ TEST_F(Lifecycle, InterruptedApplyLeavesTheOldPolicyOrTheNew)
 			ASSERT_EQ(digest(), old_digest);
 		}
 	}
-	EXPECT_GT(interrupted, 5) << "the kills came too late to prove anything";
+	EXPECT_GT(interrupted, rounds(40) / 8) << "the kills came too late to prove anything";
 }
 
 TEST_F(Lifecycle, InterruptedFirstApplyIsRepairedByTheNext)
@@ -143,7 +143,7 @@ TEST_F(Lifecycle, InterruptedFirstApplyIsRepairedByTheNext)
 	std::mt19937 random(7);
 	std::uniform_int_distribution<int> moment(0, 60000);
 	const std::string site = lab().write("site.toml", narrow().text());
-	for (int i = 0; i < 25; ++i) {
+	for (int i = 0; i < rounds(25); ++i) {
 		lab().remove();
 		Program apply(lab().command({"apply", site}));
 		std::this_thread::sleep_for(std::chrono::microseconds(moment(random)));
@@ -168,7 +168,7 @@ TEST_F(Lifecycle, InterruptedRemoveIsFinishedByTheNext)
 {
 	std::mt19937 random(11);
 	std::uniform_int_distribution<int> moment(0, 8000);
-	for (int i = 0; i < 15; ++i) {
+	for (int i = 0; i < rounds(15); ++i) {
 		lab().apply(narrow());
 		Program removal(lab().command({"remove"}));
 		std::this_thread::sleep_for(std::chrono::microseconds(moment(random)));

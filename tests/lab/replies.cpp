@@ -124,7 +124,7 @@ TEST_F(Replies, AnswerToAnotherSocketIsRefused)
 		if (::bind(fd.get(), here.get(), here.size) != 0)
 			raise("bind");
 		channel.send("ready");
-		(void)channel.receive(Millis(5000));
+		(void)channel.receive(Millis(60000));
 		std::array<char, 64> data{};
 		channel.send(::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT) >= 0 ? "heard" : "nothing");
 	});

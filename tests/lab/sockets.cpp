@@ -58,7 +58,7 @@ TEST_F(Sockets, ConnectedUdpOpenedBeforeIsCut)
 		if (::connect(fd.get(), to.get(), to.size) != 0)
 			raise("connect");
 		channel.send("ready");
-		while (channel.receive(Millis(5000)))
+		while (channel.receive(Millis(60000)))
 			channel.send(await_answer(fd.get(), outcome_of(::send(fd.get(), "x", 1, 0))).text());
 	});
 	(void)before.answer();
@@ -79,7 +79,7 @@ TEST_F(Sockets, CgroupInsideAnotherOfThePolicyIsHeldToBoth)
 			if (::connect(fd.get(), to.get(), to.size) != 0)
 				raise("connect");
 			channel.send("ready");
-			while (channel.receive(Millis(5000)))
+			while (channel.receive(Millis(60000)))
 				channel.send(await_answer(fd.get(), outcome_of(::send(fd.get(), "x", 1, 0))).text());
 		});
 		(void)child.answer();
@@ -111,7 +111,7 @@ TEST_F(Sockets, RawSocketOpenedBeforeIsCut)
 		const Fd fd(::socket(AF_INET, SOCK_RAW, 253));
 		const Endpoint to(internet4, 0);
 		channel.send("ready");
-		while (channel.receive(Millis(5000)))
+		while (channel.receive(Millis(60000)))
 			channel.send(outcome_of(::sendto(fd.get(), "x", 1, 0, to.get(), to.size)).text());
 	});
 	(void)before.answer();
