@@ -112,20 +112,23 @@ bool is_loopback(const Address &address)
 	return v4.contains(address) || v6.contains(address);
 }
 
-Result<std::uint8_t> scope_of(const BoundPolicy &policy, const std::string &component)
+/// All cgroups of the policy, or the one of a component.
+Result<std::vector<std::uint8_t>> scopes_of(const BoundPolicy &policy, const std::string &component)
 {
+	std::vector<std::uint8_t> all;
 	std::vector<std::string> names;
-	for (std::size_t scope = 0; scope < policy.scopes.size(); ++scope)
+	for (std::size_t scope = 0; scope < policy.scopes.size(); ++scope) {
+		all.push_back(static_cast<std::uint8_t>(scope));
 		for (const auto &name : policy.scopes[scope].components) {
 			if (name == component)
-				return static_cast<std::uint8_t>(scope);
+				return std::vector{all.back()};
 			names.push_back(name);
 		}
-	if (component.empty() && policy.scopes.size() == 1)
-		return std::uint8_t{0};
-	const auto all = fmt::format("--component is one of: {}", fmt::join(names, ", "));
-	return component.empty() ? wrong("the policy holds several cgroups: whose traffic is it?", all)
-				 : wrong("the policy has no component " + policy::in_quotes(component), all);
+	}
+	if (component.empty())
+		return all;
+	return wrong("the policy has no component " + policy::in_quotes(component),
+		     fmt::format("--component is one of: {}", fmt::join(names, ", ")));
 }
 
 std::string text_of(const BoundRow &bound)
@@ -187,6 +190,7 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 		{"remote", q.remote.text()},
 		{"port", q.port},
 		{"zone", q.zone == zone_loopback ? "loopback" : "network"},
+		{"components", policy.scopes.at(q.scope).components},
 		{"cgroup", policy.scopes.at(q.scope).cgroup},
 	};
 	if (answer.row != WEIR_NO_ROW) {
@@ -202,6 +206,8 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 
 void print(const BoundPolicy &policy, const Question &q, const Answer &answer)
 {
+	if (policy.scopes.size() > 1)
+		std::cout << fmt::format("{}: ", fmt::join(policy.scopes.at(q.scope).components, ", "));
 	if (answer.allowed) {
 		std::cout << "allowed: "
 			  << (answer.row == WEIR_NO_ROW ? "loopback is open on this site"
@@ -235,25 +241,32 @@ Result<Exit> explain(const Options &options, const Context &context)
 	q.protocol = *protocol;
 	if (const auto set = set_peer(asked.at(1), q); !set)
 		return std::unexpected(set.error());
-	const auto scope = scope_of(*policy, options.component);
-	if (!scope)
-		return std::unexpected(scope.error());
-	q.scope = *scope;
+	const auto scopes = scopes_of(*policy, options.component);
+	if (!scopes)
+		return std::unexpected(scopes.error());
 	q.zone = options.zone == "loopback" || (options.zone.empty() && is_loopback(q.remote)) ? zone_loopback
 											       : zone_network;
 
 	const auto image = compile(*policy);
 	if (!image)
 		return std::unexpected(image.error());
-	const Answer answer = ask(*image, q);
-	if (answer != evaluate(*policy, q))
-		return fail(
-			"the compiled policy and its rows disagree here: do not apply it, and report this as a defect");
+	bool allowed = false;
+	ordered_json answers = ordered_json::array();
+	for (const auto scope : *scopes) {
+		q.scope = scope;
+		const Answer answer = ask(*image, q);
+		if (answer != evaluate(*policy, q))
+			return fail("the compiled policy and its rows disagree here: do not apply it, and report this "
+				    "as a defect");
+		allowed = allowed || answer.allowed;
+		if (context.json)
+			answers.push_back(as_json(*policy, q, answer));
+		else
+			print(*policy, q, answer);
+	}
 	if (context.json)
-		std::cout << as_json(*policy, q, answer).dump() << '\n';
-	else
-		print(*policy, q, answer);
-	return answer.allowed ? Exit::ok : Exit::refused;
+		std::cout << ordered_json{{"allowed", allowed}, {"answers", answers}}.dump() << '\n';
+	return allowed ? Exit::ok : Exit::refused;
 }
 
 } // namespace
@@ -270,7 +283,7 @@ void add_explain(CLI::App &app, Context &context)
 	verb->add_option("--in", options->in, "To here: protocol, and the peer's address with the port of this host")
 		->expected(2)
 		->type_name("PROTOCOL ADDRESS[:PORT]");
-	verb->add_option("--component", options->component, "Whose traffic, where the site has several cgroups")
+	verb->add_option("--component", options->component, "Whose traffic; without it, everybody's")
 		->type_name("NAME");
 	verb->add_option("--zone", options->zone, "loopback or network; without it, told by the address")
 		->check(CLI::IsMember({"loopback", "network"}));
@@ -279,7 +292,8 @@ void add_explain(CLI::App &app, Context &context)
 		"  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out icmp "
 		"192.0.2.10\n\n"
 		"A port of icmp and icmpv6 is the message's type; without one, echo request. It is a new flow that is\n"
-		"asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused.");
+		"asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused; where\n"
+		"the site has several cgroups, 0 when one of them may.");
 	verb->callback(
 		[&context, options] { context.run = [&context, options] { return explain(*options, context); }; });
 }
