@@ -100,7 +100,7 @@ TEST_F(Swap, ThousandsUnderTrafficNotOneWrongVerdict)
 	std::vector<Child> children;
 	children.push_back(traffic(lab().in_node()));
 	children.push_back(traffic({lab().node(), lab().cgroup("node/worker")}));
-	const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(rounds(75));
+	const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(75);
 	int swaps = 0;
 	for (; swaps < rounds(2000) && std::chrono::steady_clock::now() < end; ++swaps) {
 		const auto applied = kernel::apply(where, swaps % 2 == 0 ? *b : *a, false);
@@ -117,7 +117,7 @@ TEST_F(Swap, ThousandsUnderTrafficNotOneWrongVerdict)
 		EXPECT_GT(tally.rounds, 20);
 		RecordProperty("rounds", tally.rounds);
 	}
-	EXPECT_GE(swaps, rounds(2000) / 5);
+	EXPECT_GE(swaps, rounds(400));
 	RecordProperty("swaps", swaps);
 	for (const auto &seen : witnesses().arrived())
 		EXPECT_NE(seen.destination, internet4) << seen.text();
