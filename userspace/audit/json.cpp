@@ -85,7 +85,7 @@ void append_quoted(std::string &out, std::string_view text)
 		std::size_t run = 0;
 		while (run < text.size() && plain[static_cast<unsigned char>(text[run])])
 			run++;
-		out.append(text.data(), run);
+		out.append(text.substr(0, run));
 		text.remove_prefix(run);
 		if (text.empty())
 			break;
@@ -101,7 +101,7 @@ void append_quoted(std::string &out, std::string_view text)
 		else if (size == 1) // all of ASCII is dealt with above: not UTF-8
 			out.append("\xef\xbf\xbd");
 		else
-			out.append(text.data(), size);
+			out.append(text.substr(0, size));
 		text.remove_prefix(size);
 	}
 	out.push_back('"');

@@ -148,7 +148,7 @@ std::string printable(std::string_view text)
 		if (is_hostile(value) || (value == 0xfffd && size == 1))
 			clean += "\xef\xbf\xbd";
 		else
-			clean.append(text.data(), size);
+			clean.append(text.substr(0, size));
 		text.remove_prefix(size);
 	}
 	return clean;
@@ -190,7 +190,7 @@ std::optional<std::int64_t> parse_time(std::string_view text)
 		    std::from_chars(&text[4], text.data() + 6, minutes).ptr != text.data() + 6 || hours > 23 ||
 		    minutes > 59)
 			return std::nullopt;
-		offset = (hours * 60 + minutes) * 60 * (text[0] == '-' ? -1 : 1);
+		offset = std::int64_t{60} * (hours * 60 + minutes) * (text[0] == '-' ? -1 : 1);
 	} else if (text != "Z" && text != "z") {
 		return std::nullopt;
 	}
@@ -199,8 +199,8 @@ std::optional<std::int64_t> parse_time(std::string_view text)
 	// 60: a leap second. Years past 2261 don't fit into 64 bits of nanoseconds.
 	if (!date.ok() || parts[0] > 2261 || parts[0] < 1970 || parts[3] > 23 || parts[4] > 59 || parts[5] > 60)
 		return std::nullopt;
-	const std::int64_t seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + parts[3] * 3600 +
-				     parts[4] * 60 + parts[5];
+	const std::int64_t seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86400} +
+				     parts[3] * std::int64_t{3600} + parts[4] * std::int64_t{60} + parts[5];
 	return (seconds - offset) * 1'000'000'000 + fraction;
 }
 
