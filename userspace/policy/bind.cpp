@@ -20,6 +20,7 @@ template <typename Map>
 std::vector<std::string> keys_of(const Map &map)
 {
 	std::vector<std::string> keys;
+	keys.reserve(map.size());
 	for (const auto &[key, value] : map) {
 		keys.push_back(key);
 	}
@@ -279,6 +280,7 @@ Result<> Binder::unused() const
 						in_quotes(off->id) + "]");
 		}
 		std::vector<std::string> components;
+		components.reserve(matrix_.rows.size());
 		for (const Row &row : matrix_.rows) {
 			components.push_back(row.component());
 		}

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 namespace weir::policy {
 namespace {
@@ -82,15 +83,15 @@ std::string difference(const Matrix &policy, const Matrix &page)
 	}
 	// In the page's order, the last ones of equals: the first ones were matched.
 	std::vector<std::string> missing;
-	for (auto row = page.rows.rbegin(); row != page.rows.rend(); ++row) {
-		const std::string line = compared(*row);
+	for (const Row &row : page.rows | std::views::reverse) {
+		const std::string line = compared(row);
 		if (std::size_t &count = left[line]; count > 0) {
 			count--;
 			missing.push_back('+' + line + '\n');
 		}
 	}
-	for (auto line = missing.rbegin(); line != missing.rend(); ++line) {
-		body += *line;
+	for (const std::string &line : missing | std::views::reverse) {
+		body += line;
 	}
 	if (same && missing.empty()) {
 		return "";

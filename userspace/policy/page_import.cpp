@@ -212,6 +212,7 @@ Result<std::vector<Matrix>> PageImport::read()
 	}
 	text_ = *checked;
 	std::vector<std::string> known;
+	known.reserve(scenarios.size());
 	for (const Scenario &scenario : scenarios) {
 		known.emplace_back(scenario.heading);
 	}

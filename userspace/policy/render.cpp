@@ -94,8 +94,7 @@ std::string as_table(const BoundPolicy &policy)
 {
 	std::string out = policy.scenario + ": " + policy.title + "\n\n";
 	std::vector<Cells> scopes;
-	for (std::size_t index = 0; index < policy.scopes.size(); index++) {
-		const Scope &scope = policy.scopes[index];
+	for (const Scope &scope : policy.scopes) {
 		std::string components;
 		for (const std::string &component : scope.components) {
 			components += (components.empty() ? "" : ", ") + component;
