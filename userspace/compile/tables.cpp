@@ -33,7 +33,7 @@ bool is_empty(const weir_cell &item)
 
 /// Cuckoo hashing (Pagh and Rodler, 2001) with buckets: an item that finds both of its buckets full takes the
 /// place of another, which goes to its own second bucket, and so on.
-template <typename Item, std::size_t slots>
+template <typename Item, std::size_t Slots>
 class Cuckoo {
 public:
 	explicit Cuckoo(std::size_t buckets) : lines_(buckets) {}
@@ -49,7 +49,7 @@ public:
 			// Which one has to go must be anyone's, or a few would drive each other round for ever; and the same
 			// in every run, as the image is compared with what the policy compiles to.
 			walk_ = walk_ * 6364136223846793005u + 1442695040888963407u; // Knuth, MMIX
-			std::swap(item, slot(bucket, (walk_ >> 33) % slots));
+			std::swap(item, slot(bucket, (walk_ >> 33) % Slots));
 			bucket = other(item, bucket);
 		}
 		return false;
@@ -69,7 +69,7 @@ private:
 	Item &slot(std::size_t bucket, std::size_t index) { return reinterpret_cast<Item *>(&lines_[bucket])[index]; }
 	bool put(std::size_t bucket, const Item &item)
 	{
-		for (std::size_t index = 0; index < slots; ++index) {
+		for (std::size_t index = 0; index < Slots; ++index) {
 			if (is_empty(slot(bucket, index))) {
 				slot(bucket, index) = item;
 				return true;
@@ -81,14 +81,14 @@ private:
 	std::uint64_t walk_ = 0;
 };
 
-template <typename Item, std::size_t slots>
+template <typename Item, std::size_t Slots>
 Table table_of(const std::vector<Item> &items)
 {
 	std::size_t buckets = 1;
-	while (buckets * slots * 4 < items.size() * 5) // no fuller than 4/5
+	while (buckets * Slots * 4 < items.size() * 5) // no fuller than 4/5
 		buckets *= 2;
 	for (;; buckets *= 2) {
-		Cuckoo<Item, slots> cuckoo(buckets);
+		Cuckoo<Item, Slots> cuckoo(buckets);
 		bool all = true;
 		for (auto item = items.begin(); all && item != items.end(); ++item)
 			all = cuckoo.insert(*item);

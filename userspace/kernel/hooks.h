@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-struct weir_gates;
+struct weir_gates; // the skeleton's name NOLINT(readability-identifier-naming)
 
 namespace weir::kernel {
 
