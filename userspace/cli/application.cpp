@@ -4,6 +4,9 @@
 #include "cli/cli.h"
 #include "policy/text.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -193,10 +196,22 @@ int parse_and_dispatch(int argc, char **argv)
 	return dispatch(context);
 }
 
+// One of the three that is closed would be the number of the next thing that is opened, a lock or the file of the
+// events, and what is said would be written there. Not for writing: what can't be said is still an error.
+void occupy_standard_descriptors()
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+		if (::fcntl(fd, F_GETFD) < 0) {
+			(void)::open("/dev/null", O_RDONLY);
+		}
+	}
+}
+
 } // namespace
 
 int run(int argc, char **argv)
 {
+	occupy_standard_descriptors();
 	// A reader that went away is an error of write() like any other: a verb that changes the host must not be
 	// killed in the middle because nobody reads what it says.
 	std::signal(SIGPIPE, SIG_IGN);

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -69,7 +70,7 @@ Result<Exit> show_events(const Options &options, const Context &context)
 	audit::EventsView view(
 		std::move(*filter), {.json = context.json, .color = terminal, .count = options.count},
 		[](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stdout); },
-		[](std::string_view line) { fmt::print(stderr, "weir: {}", line); });
+		[](std::string_view line) { std::cerr << "weir: " << line; });
 	const auto file = options.file.empty() ? "/var/log/weir/" + context.where.instance + ".jsonl" : options.file;
 	audit::Follower follower(file);
 
@@ -91,7 +92,7 @@ Result<Exit> show_events(const Options &options, const Context &context)
 		if (!options.follow)
 			break;
 		if (first && !follower.is_open())
-			fmt::print(stderr, "weir: {} is not there yet: waiting for it\n", file);
+			std::cerr << "weir: " << file << " is not there yet: waiting for it\n";
 		if (*lines == 0)
 			std::this_thread::sleep_for(std::chrono::milliseconds(200));
 	}

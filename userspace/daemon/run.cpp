@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <iostream>
 #include <optional>
 
 namespace weir::daemon {
@@ -46,7 +47,7 @@ ino_t identity(const kernel::Where &where)
 
 void say(const std::string &message)
 {
-	fmt::print(stderr, "weir: {}\n", message);
+	std::cerr << "weir: " << message << '\n'; // fails silently: that nobody listens is no reason to end
 }
 
 class Daemon {
