@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 
 namespace weir::kernel {
@@ -196,11 +197,8 @@ Result<std::vector<std::string>> remove(const Where &where)
 {
 	const Libbpf quiet;
 	const Uninterrupted whole;
-	if (auto there = must_exist(where); !there) {
-		if (there.error().code != Exit::absent ||
-		    (!exists(new_directory(where)) && !exists(old_directory(where))))
-			return std::unexpected(std::move(there).error());
-	}
+	if (auto there = must_exist(where); !there && there.error().code != Exit::degraded)
+		return std::unexpected(std::move(there).error());
 	const auto locked = lock(where, "policy", lock_seconds);
 	if (!locked)
 		return std::unexpected(locked.error());
@@ -227,7 +225,8 @@ Result<std::vector<std::string>> remove(const Where &where)
 	if (!dropped)
 		return std::unexpected(dropped.error());
 	for (const auto &name : *dropped) {
-		const auto scope = name.find('_') == std::string::npos ? cgroups.size() : std::stoul(name);
+		std::size_t scope = cgroups.size(); // of a pin that is not weir's
+		std::from_chars(name.data(), name.data() + name.size(), scope);
 		lines.push_back(fmt::format("detached {} from {}", name.substr(name.find('_') + 1),
 					    scope < cgroups.size() ? cgroups[scope] : "its cgroup"));
 	}

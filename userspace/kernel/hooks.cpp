@@ -154,6 +154,11 @@ Seen look_at(const std::string &path, const Expected &expected)
 	const Fd program(bpf_prog_get_fd_by_id(info->prog_id));
 	const auto maps = program ? maps_of_program(program.get()) : std::vector<__u32>{};
 	const auto constants = constants_of(maps);
+	const auto about = program ? info_of<bpf_prog_info>(program.get()) : std::nullopt;
+	const auto name = fmt::format("weir_{}", expected.hook.name); // of which the kernel keeps 15 letters
+	if (!about || name.substr(0, BPF_OBJ_NAME_LEN - 1) != about->name)
+		return {true,
+			fmt::format("{}: the program at {} is not {}", expected.cgroup, expected.hook.name, name)};
 	if (!constants || constants->build != build_of_programs())
 		return {true, fmt::format("{}: {} is a program of another build of weir", expected.cgroup,
 					  expected.hook.name)};

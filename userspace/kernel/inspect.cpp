@@ -48,7 +48,7 @@ Result<Counters> counters_of(int fd)
 	if (processors < 1)
 		return system_error("counting the processors", -processors);
 	std::vector<weir_counter> each(static_cast<std::size_t>(processors));
-	Counters sums(WEIR_COUNTERS);
+	Counters sums(static_cast<std::size_t>(WEIR_COUNTERS));
 	for (__u32 index = 0; index < WEIR_COUNTERS; ++index) {
 		if (bpf_map_lookup_elem(fd, &index, each.data()) != 0)
 			return system_error("reading the counters", errno);
@@ -107,7 +107,7 @@ Result<State> inspect(const Where &where)
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
 	State state;
-	state.counters.resize(WEIR_COUNTERS);
+	state.counters.resize(static_cast<std::size_t>(WEIR_COUNTERS));
 	const auto broken = [&state](const Error &error, const std::string &what) {
 		state.problems.push_back(what + ": " + error.message);
 		return state;

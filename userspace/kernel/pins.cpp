@@ -2,6 +2,7 @@
 #include "kernel/pins.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,11 +73,18 @@ Result<> make_directory(const std::string &directory)
 
 Result<std::vector<std::string>> drop(const std::string &directory)
 {
+	struct stat status{};
+	// Never through it, to another's pins.
+	if (::lstat(directory.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+		if (::unlink(directory.c_str()) != 0)
+			return system_error("removing " + directory, errno);
+		return std::vector<std::string>{};
+	}
 	auto links = names_in(directory + "/links");
 	if (!links)
 		return links;
 	for (const auto &name : *links) {
-		const auto path = directory + "/links/" + name;
+		const auto path = fmt::format("{}/links/{}", directory, name);
 		// Unpinning detaches, too, but some time later.
 		if (const auto link = open_pin(path))
 			bpf_link_detach(link->get());
@@ -87,7 +95,7 @@ Result<std::vector<std::string>> drop(const std::string &directory)
 	if (!maps)
 		return std::unexpected(maps.error());
 	for (const auto &name : *maps)
-		if (::unlink((directory + "/maps/" + name).c_str()) != 0)
+		if (::unlink(fmt::format("{}/maps/{}", directory, name).c_str()) != 0)
 			return system_error("unpinning " + name, errno);
 	for (const auto &each : {directory + "/links", directory + "/maps", directory})
 		if (::rmdir(each.c_str()) != 0 && errno != ENOENT)
@@ -98,12 +106,19 @@ Result<std::vector<std::string>> drop(const std::string &directory)
 Result<> replace(const Where &where)
 {
 	const auto now = where.directory();
-	if (exists(now) && ::rename(now.c_str(), old_directory(where).c_str()) != 0)
-		return system_error("renaming " + now, errno);
-	if (::rename(new_directory(where).c_str(), now.c_str()) != 0)
-		return system_error("renaming " + new_directory(where), errno);
-	if (exists(old_directory(where)))
-		if (auto dropped = drop(old_directory(where)); !dropped)
+	const auto fresh = new_directory(where);
+	auto old = old_directory(where);
+	// In one step where bpffs can (from 5.17 on): at no moment is there no directory of the instance.
+	if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, now.c_str(), RENAME_EXCHANGE) == 0) {
+		old = fresh;
+	} else {
+		if (exists(now) && ::rename(now.c_str(), old.c_str()) != 0)
+			return system_error("renaming " + now, errno);
+		if (::rename(fresh.c_str(), now.c_str()) != 0)
+			return system_error("renaming " + fresh, errno);
+	}
+	if (exists(old))
+		if (auto dropped = drop(old); !dropped)
 			return std::unexpected(std::move(dropped).error());
 	return {};
 }
@@ -115,6 +130,11 @@ Result<> must_exist(const Where &where)
 		return {};
 	if (errno != ENOENT && errno != ENOTDIR)
 		return system_error(where.directory(), errno);
+	if (exists(new_directory(where)) || exists(old_directory(where)))
+		return fail(Exit::degraded,
+			    fmt::format("instance {} is half loaded: weir apply is at work, or was interrupted\n  weir "
+					"apply makes it whole, weir remove takes it away",
+					where.instance));
 	return fail(Exit::absent,
 		    fmt::format("instance {} is not loaded: nothing is enforced by it\n  weir apply loads it",
 				where.instance));

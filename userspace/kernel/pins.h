@@ -28,7 +28,8 @@ Result<std::vector<std::string>> drop(const std::string &directory);
 /// Puts the new directory in the place of the one in force.
 Result<> replace(const Where &);
 
-/// Exit::absent when the instance is not loaded, Exit::failure when nobody but root may know.
+/// Exit::absent when the instance is not loaded, Exit::degraded when only an interrupted command's part of it is
+/// there, Exit::failure when nobody but root may know.
 Result<> must_exist(const Where &);
 
 } // namespace weir::kernel
