@@ -3,6 +3,7 @@
 #include "tests/lab/lab_test.h"
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -244,6 +245,23 @@ TEST_F(Events, KilledReaderIsFollowedByAnother)
 	const Recorder second(lab());
 	EXPECT_FALSE(second.find([](const json &each) { return goes_to(each, internet4, 80); }).is_null())
 		<< "what was refused in between is told, too";
+}
+
+TEST_F(Events, ClosedStandardDescriptorsAreNotTheFileOfTheEvents)
+{
+	lab().apply_native();
+	const std::string file = lab().directory() + "/closed.jsonl";
+	std::vector<std::string> words{"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "sh"};
+	for (const auto &word : lab().command({"run", "--output", file}))
+		words.push_back(word);
+	Program run(words);
+	(void)flood(1);
+	EXPECT_TRUE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 0; }));
+	run.kill(SIGTERM);
+	run.wait();
+	std::ifstream in(file);
+	for (std::string line; std::getline(in, line);)
+		EXPECT_TRUE(json::accept(line)) << line;
 }
 
 TEST_F(Events, OnlyOneReaderAtATime)

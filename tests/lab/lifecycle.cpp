@@ -2,6 +2,8 @@
 // Apply, apply again, fail to apply, be interrupted, observe, remove: what is in force is always one whole policy.
 #include "tests/lab/lab_test.h"
 
+#include <bpf/bpf.h>
+
 #include <csignal>
 #include <filesystem>
 #include <random>
@@ -206,7 +208,8 @@ TEST_F(Lifecycle, PolicyForOtherCgroupsReplacesThePrograms)
 	const Spot second{lab().node(), lab().cgroup("second")};
 	lab().apply(narrow());
 	const Finished before = lab().weir({"--json", "status"});
-	SiteFile both = lab_site(lab(), {{.id = "gui-web", .source = "gui", .destination = "web", .port = "TCP/443"}});
+	SiteFile both =
+		lab_site(lab(), {{.id = "gui-web", .source = "gui", .destination = "web", .port = "TCP/443"}}, "both");
 	both.names["web"] = {internet4};
 	both.cgroups["gui"] = second.cgroup;
 	lab().apply(both);
@@ -258,6 +261,140 @@ TEST_F(Lifecycle, InstanceOnANestedCgroupAddsToTheOuterOne)
 	EXPECT_TRUE(is(tcp(inner, internet4, 443), Reach::refused)) << "the outer one doesn't";
 	lab().remove();
 	lab().instance = "lab";
+}
+
+TEST_F(Lifecycle, InterruptedChangeOfThePrograms)
+{
+	const Spot second{lab().node(), lab().cgroup("second")};
+	SiteFile both =
+		lab_site(lab(), {{.id = "gui-web", .source = "gui", .destination = "web", .port = "TCP/443"}}, "both");
+	both.names["web"] = {internet4};
+	both.cgroups["gui"] = second.cgroup;
+	const std::string one_site = lab().write("one-site.toml", narrow().text());
+	const std::string both_site = lab().write("both-site.toml", both.text());
+	lab().apply(both);
+	std::mt19937 random(13);
+	std::uniform_int_distribution<int> moment(20000, 250000);
+	for (int i = 0; i < rounds(16); ++i) {
+		Program apply(lab().command({"apply", i % 2 == 0 ? one_site : both_site}));
+		std::this_thread::sleep_for(std::chrono::microseconds(moment(random)));
+		apply.kill(SIGKILL);
+		apply.wait();
+		ASSERT_TRUE(is_loaded()) << "the node is held, so nobody may say that it isn't";
+		expect_narrow();
+	}
+	lab().apply(narrow());
+	EXPECT_EQ(lab().weir({"status"}).status, 0);
+	EXPECT_FALSE(std::filesystem::exists(pins() + "@old"));
+	EXPECT_FALSE(std::filesystem::exists(pins() + "@new"));
+}
+
+TEST_F(Lifecycle, KilledBetweenTwoRenamesIsHalfLoadedAndNotAbsent)
+{
+	// What an apply that was killed there leaves on kernels whose bpffs can't exchange two directories.
+	lab().apply(narrow());
+	std::filesystem::rename(pins(), pins() + "@new");
+	for (const char *part : {"@old", "@old/maps", "@old/links"})
+		std::filesystem::create_directory(pins() + part);
+	const Finished status = lab().weir({"status"});
+	EXPECT_EQ(status.status, 6) << status.err;
+	EXPECT_EQ(status.err.find("nothing is enforced"), std::string::npos) << status.err;
+	expect_narrow();
+	lab().apply(narrow());
+	EXPECT_EQ(lab().weir({"status"}).status, 0) << "the next apply repairs";
+	EXPECT_FALSE(std::filesystem::exists(pins() + "@old"));
+
+	std::filesystem::rename(pins(), pins() + "@new");
+	EXPECT_EQ(lab().weir({"status"}).status, 6);
+	EXPECT_EQ(lab().weir({"remove"}).status, 0);
+	EXPECT_EQ(lab().weir({"status"}).status, 7);
+	expect_open();
+}
+
+TEST_F(Lifecycle, SymlinkInThePlaceOfAnInstanceIsReplacedAndNotFollowed)
+{
+	lab().apply(narrow());
+	const std::string other = lab().bpffs() + "/other";
+	std::filesystem::rename(pins(), other);
+	std::filesystem::create_directory_symlink(other, pins());
+	SiteFile elsewhere = narrow();
+	elsewhere.cgroups["node"] = lab().cgroup("second");
+	lab().apply(elsewhere);
+	EXPECT_EQ(lab().weir({"status"}).status, 0);
+	expect_narrow(); // by what the link led to
+	EXPECT_TRUE(std::filesystem::exists(other + "/links/0_egress"));
+	lab().remove();
+	std::filesystem::create_directory(lab().bpffs() + "/weir"); // the TearDown's remove finds it there
+	std::filesystem::rename(other, pins());
+}
+
+/// The link that is pinned at `path`, and what its kernel says of it.
+std::pair<Fd, bpf_link_info> link_at(const std::string &path)
+{
+	Fd link(::bpf_obj_get(path.c_str()));
+	bpf_link_info info{};
+	__u32 size = sizeof(info);
+	if (!link || ::bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0)
+		raise(path);
+	return {std::move(link), info};
+}
+
+TEST_F(Lifecycle, AnotherProgramInALinkIsNamedByStatus)
+{
+	lab().apply(narrow());
+	const auto [egress, of_egress] = link_at(pins() + "/links/0_egress");
+	const auto [ingress, of_ingress] = link_at(pins() + "/links/0_ingress");
+	const Fd other(::bpf_prog_get_fd_by_id(of_ingress.prog_id));
+	ASSERT_TRUE(other);
+	// Weir's own program, of this very policy, but it would take for remote what is local.
+	if (::bpf_link_update(egress.get(), other.get(), nullptr) != 0)
+		GTEST_SKIP() << "this kernel does not exchange them";
+	const Finished status = lab().weir({"status"});
+	EXPECT_EQ(status.status, 6) << status.out << status.err;
+	EXPECT_NE(status.out.find("egress"), std::string::npos) << status.out;
+	lab().apply(narrow());
+	EXPECT_EQ(lab().weir({"status"}).status, 0) << "the next apply repairs";
+	expect_narrow();
+}
+
+TEST_F(Lifecycle, DetachedLinkThatIsStillPinnedIsNamedByStatus)
+{
+	lab().apply(narrow());
+	for (const char *hook : {"0_egress", "0_sock_create"}) {
+		ASSERT_EQ(::bpf_link_detach(link_at(pins() + "/links/" + hook).first.get()), 0);
+		EXPECT_EQ(lab().weir({"status"}).status, 6) << hook;
+		lab().apply(narrow());
+		EXPECT_EQ(lab().weir({"status"}).status, 0) << "the next apply repairs";
+	}
+	expect_narrow();
+}
+
+TEST_F(Lifecycle, NoPublishedImageRefusesEverythingAndIsNamedByStatus)
+{
+	lab().apply(narrow());
+	const Fd images(::bpf_obj_get((pins() + "/maps/images").c_str()));
+	const __u32 slot = 0;
+	ASSERT_EQ(::bpf_map_delete_elem(images.get(), &slot), 0);
+	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::refused));
+	EXPECT_EQ(lab().weir({"status"}).status, 6);
+	lab().apply(narrow());
+	EXPECT_EQ(lab().weir({"status"}).status, 0) << "the next apply repairs";
+	expect_narrow();
+}
+
+TEST_F(Lifecycle, ManyAtOnceComeOneAfterTheOther)
+{
+	const std::string site = lab().write("site.toml", narrow().text());
+	std::vector<Program> all;
+	for (int i = 0; i < 5; ++i) {
+		all.emplace_back(lab().command({"apply", site}));
+		all.emplace_back(lab().command({i == 2 ? "remove" : "status"}));
+	}
+	for (auto &each : all)
+		EXPECT_NE(each.wait().status, 1);
+	lab().apply(narrow());
+	EXPECT_EQ(lab().weir({"status"}).status, 0);
+	expect_narrow();
 }
 
 TEST_F(Lifecycle, DetachedHookIsNamedByStatus)

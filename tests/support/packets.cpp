@@ -97,6 +97,22 @@ Bytes icmp_echo(const Path &path, std::uint16_t id, bool reply)
 	return message;
 }
 
+Bytes icmp_unreachable(const Path &path, const Bytes &quoted)
+{
+	Bytes message = Bytes{path.is_v6() ? std::uint8_t{1} : std::uint8_t{3},
+			      path.is_v6() ? std::uint8_t{4} : std::uint8_t{3},
+			      0,
+			      0,
+			      0,
+			      0,
+			      0,
+			      0} +
+			quoted;
+	put_checksum(message, 2,
+		     path.is_v6() ? checksum(with_pseudo_header(path, IPPROTO_ICMPV6, message)) : checksum(message));
+	return message;
+}
+
 Bytes ipv4(const Path &path, const Ipv4 &fields, const Bytes &payload)
 {
 	const std::size_t header_size = 20 + fields.options.size();

@@ -24,6 +24,8 @@ struct Path {
 Bytes tcp_segment(const Path &, std::uint16_t from, std::uint16_t to, std::uint8_t flags, const Bytes &data = {});
 Bytes udp_datagram(const Path &, std::uint16_t from, std::uint16_t to, const Bytes &data);
 Bytes icmp_echo(const Path &, std::uint16_t id, bool reply = false); ///< ICMP or ICMPv6, by the path
+/// "Port unreachable", ICMP or ICMPv6, that quotes a packet.
+Bytes icmp_unreachable(const Path &, const Bytes &quoted);
 
 struct Ipv4 {
 	std::uint8_t protocol = 6;
