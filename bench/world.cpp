@@ -9,11 +9,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <sched.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 namespace weir::bench {
 
@@ -37,16 +38,22 @@ Fd bound(int family, int type, const std::string &address, std::uint16_t port)
 	return fd;
 }
 
-/// Accepts, and reads until the other end closes; and takes datagrams without a word.
+/// Accepts, and reads what comes, of any number of connections at once.
 void serve(const std::string &address)
 {
 	const Fd tcp = bound(AF_INET, SOCK_STREAM, address, served_port);
 	check(::listen(tcp.get(), 1024) == 0, "listen");
-	std::vector<char> buffer(1u << 20);
 	for (;;) {
-		const Fd peer(::accept4(tcp.get(), nullptr, nullptr, SOCK_CLOEXEC));
-		while (peer && ::recv(peer.get(), buffer.data(), buffer.size(), MSG_TRUNC) > 0)
+		Fd peer(::accept4(tcp.get(), nullptr, nullptr, SOCK_CLOEXEC));
+		// Most are over at once: those don't get a thread.
+		pollfd ready{peer.get(), POLLIN, 0};
+		if (!peer || (::poll(&ready, 1, 0) == 1 && ::recv(peer.get(), nullptr, 0, MSG_PEEK) < 0))
 			continue;
+		std::thread([peer = std::move(peer)] {
+			std::vector<char> buffer(1u << 20);
+			while (::recv(peer.get(), buffer.data(), buffer.size(), MSG_TRUNC) > 0)
+				continue;
+		}).detach();
 	}
 }
 
@@ -106,7 +113,10 @@ World::World() : lab_(std::make_unique<Lab>())
 	const std::string outside = lab_->cgroup("outside");
 	servers_.emplace_back(Spot{lab_->researcher(), outside}, [](Channel &) { serve(researcher4); });
 	servers_.emplace_back(Spot{lab_->node(), outside}, [](Channel &) { serve("127.0.0.1"); });
-	servers_.emplace_back(Spot{lab_->intruder(), outside}, [](Channel &) { serve("127.0.0.1"); });
+	for (const auto &[host, rows] : {std::pair{lab_->intruder(), 1u}, {lab_->internet(), 100'000u}}) {
+		servers_.emplace_back(Spot{host, outside}, [](Channel &) { serve("127.0.0.1"); });
+		hold_by_nftables(host, rows);
+	}
 	const Spot beside = lab_->beside_node();
 	check(eventually([&] {
 		      return run_at(beside, [] {
@@ -143,10 +153,8 @@ void World::attach_empty(const std::string &cgroup)
 }
 
 // As a careful admin would write it: connection tracking, one set, whatever the number of rows.
-void World::hold_by_nftables(unsigned rows)
+void World::hold_by_nftables(int host, unsigned rows)
 {
-	if (nftables_rows_ == rows)
-		return;
 	std::string script =
 		"flush ruleset\ntable inet held {\n set peers { type ipv4_addr . inet_service\n elements = { ";
 	for (unsigned number = 1; number < rows; ++number)
@@ -158,16 +166,15 @@ void World::hold_by_nftables(unsigned rows)
 			      " chain in {{ type filter hook input priority 0; policy drop;\n"
 			      "  iif lo accept\n  ct state established,related accept\n }}\n}}\n",
 			      researcher4, served_port);
-	const auto done = execute({"/usr/sbin/nft", "-f", "-"}, script, {lab_->intruder(), ""}, Millis(60'000));
+	const auto done = execute({"/usr/sbin/nft", "-f", "-"}, script, {host, ""}, Millis(60'000));
 	check(done.status == 0, "nft: " + done.err);
-	nftables_rows_ = rows;
 }
 
 Spot World::spot(const std::string &what)
 {
 	if (what.starts_with("nftables-")) {
-		hold_by_nftables(static_cast<unsigned>(std::stoul(what.substr(9))));
-		return {lab_->intruder(), lab_->cgroup("none")};
+		const int host = what == "nftables-1" ? lab_->intruder() : lab_->internet();
+		return {host, lab_->cgroup("none")};
 	}
 	return {lab_->node(), lab_->cgroup(what)};
 }

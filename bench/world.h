@@ -29,19 +29,18 @@ public:
 	static World &get();
 	~World();
 
-	/// "none", "empty", "weir-ROWS" (a cgroup of the node's host), "nftables-ROWS" (a host of its own).
+	/// "none", "empty", "weir-ROWS" (a cgroup of the node's host), "nftables-1", "nftables-100000" (a host each).
 	[[nodiscard]] test::Spot spot(const std::string &what);
 	test::Lab &lab() { return *lab_; }
 
 private:
 	World();
 	void attach_empty(const std::string &cgroup);
-	void hold_by_nftables(unsigned rows);
+	void hold_by_nftables(int host, unsigned rows);
 
 	std::unique_ptr<test::Lab> lab_;
 	weir_empty *empty_ = nullptr;
 	std::array<bpf_link *, 7> links_{};
-	unsigned nftables_rows_ = 0;
 	std::vector<test::Child> servers_;
 };
 
