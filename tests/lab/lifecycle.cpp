@@ -99,6 +99,16 @@ TEST_F(Lifecycle, BadSiteChangesNothing)
 	expect_narrow();
 }
 
+TEST_F(Lifecycle, WithoutASiteTheInstancesOwnIsRead)
+{
+	lab().instance = "there-is-no-such-instance";
+	for (const std::string verb : {"check", "show", "apply"}) {
+		const Finished done = lab().weir({verb});
+		EXPECT_EQ(done.status, 3) << verb;
+		EXPECT_NE(done.err.find("/etc/weir/there-is-no-such-instance.toml"), std::string::npos) << done.err;
+	}
+}
+
 TEST_F(Lifecycle, BadFirstApplyLeavesNothing)
 {
 	SiteFile no_cgroup = narrow();

@@ -19,6 +19,12 @@ struct Context {
 	bool json = false;         ///< --json
 	/// Set by the verb that was given; main() runs it and turns the result into the exit status.
 	std::function<Result<Exit>()> run;
+
+	/// The site file that was named, else the instance's own: the one that weir-policy@INSTANCE.service applies.
+	[[nodiscard]] std::string site(const std::string &named) const
+	{
+		return named.empty() ? "/etc/weir/" + where.instance + ".toml" : named;
+	}
 };
 
 // Each adds its verb to the application.

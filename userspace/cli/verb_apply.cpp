@@ -19,7 +19,7 @@ struct Options {
 
 Result<Exit> apply(const Options &options, const Context &context)
 {
-	const auto policy = policy::load(options.site, context.policies_dir);
+	const auto policy = policy::load(context.site(options.site), context.policies_dir);
 	if (!policy)
 		return std::unexpected(policy.error());
 	const auto applied = kernel::apply(context.where, *policy, options.observe);
@@ -60,7 +60,7 @@ void add_apply(CLI::App &app, Context &context)
 	auto *verb =
 		app.add_subcommand("apply", "Put a site's policy in force, or replace the one that is; all or nothing");
 	auto options = std::make_shared<Options>();
-	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
+	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"

@@ -14,7 +14,7 @@ namespace {
 
 Result<Exit> check(const std::string &site, const Context &context)
 {
-	const Result<BoundPolicy> policy = policy::load(site, context.policies_dir);
+	const Result<BoundPolicy> policy = policy::load(context.site(site), context.policies_dir);
 	if (!policy) {
 		return std::unexpected(policy.error());
 	}
@@ -47,7 +47,7 @@ void add_check(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("check", "Check a site file and its matrix; changes nothing, needs no rights");
 	auto site = std::make_shared<std::string>();
-	verb->add_option("site", *site, "Site file")->required()->type_name("FILE");
+	verb->add_option("site", *site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"
 		     "The digest is that of the policy in all its detail: `weir status` shows the one in force.");
 	verb->callback([&context, site] { context.run = [&context, site] { return check(*site, context); }; });

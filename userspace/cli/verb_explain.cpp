@@ -229,7 +229,7 @@ Result<Exit> explain(const Options &options, const Context &context)
 {
 	if (options.out.empty() == options.in.empty())
 		return wrong("explain takes one of --out and --in", "weir explain SITE --out tcp 192.0.2.10:443");
-	const auto policy = policy::load(options.site, context.policies_dir);
+	const auto policy = policy::load(context.site(options.site), context.policies_dir);
 	if (!policy)
 		return std::unexpected(policy.error());
 	const auto &asked = options.out.empty() ? options.in : options.out;
@@ -276,7 +276,7 @@ void add_explain(CLI::App &app, Context &context)
 	auto *verb =
 		app.add_subcommand("explain", "Say which row admits a connection, or why none does; needs no kernel");
 	auto options = std::make_shared<Options>();
-	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
+	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_option("--out", options->out, "From here: protocol, and the peer's address with the peer's port")
 		->expected(2)
 		->type_name("PROTOCOL ADDRESS[:PORT]");

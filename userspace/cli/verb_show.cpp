@@ -17,7 +17,7 @@ struct Options {
 
 Result<Exit> show(const Options &options, const Context &context)
 {
-	const Result<BoundPolicy> policy = policy::load(options.site, context.policies_dir);
+	const Result<BoundPolicy> policy = policy::load(context.site(options.site), context.policies_dir);
 	if (!policy) {
 		return std::unexpected(policy.error());
 	}
@@ -37,7 +37,7 @@ void add_show(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("show", "Show the rows of a site: with what ships with weir, and what is off");
 	auto options = std::make_shared<Options>();
-	verb->add_option("site", options->site, "Site file")->required()->type_name("FILE");
+	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_option("--format", options->format, "table, markdown (as on the published page) or json")
 		->check(CLI::IsMember({"table", "markdown", "json"}))
 		->capture_default_str();
