@@ -31,6 +31,7 @@ void check(bool good, const std::string &what)
 Fd bound(int family, int type, const std::string &address, std::uint16_t port)
 {
 	Fd fd(::socket(family, type | SOCK_CLOEXEC, 0));
+	check(static_cast<bool>(fd), "socket");
 	const int on = 1;
 	::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	const Endpoint end(address, port);
@@ -122,7 +123,8 @@ World::World() : lab_(std::make_unique<Lab>())
 		      return run_at(beside, [] {
 				     const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
 				     const Endpoint end(researcher4, served_port);
-				     return std::string(::connect(fd.get(), end.get(), end.size) == 0 ? "up" : "down");
+				     const bool up = fd && ::connect(fd.get(), end.get(), end.size) == 0;
+				     return std::string(up ? "up" : "down");
 			     }) == "up";
 	      }),
 	      "the servers do not come up");
@@ -134,7 +136,7 @@ World::~World()
 		bpf_link__destroy(link);
 	weir_empty__destroy(empty_);
 	for (const unsigned rows : row_counts)
-		kernel::remove({lab_->bpffs(), "weir-" + std::to_string(rows)});
+		static_cast<void>(kernel::remove({lab_->bpffs(), "weir-" + std::to_string(rows)}));
 }
 
 void World::attach_empty(const std::string &cgroup)

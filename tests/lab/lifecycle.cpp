@@ -7,9 +7,27 @@
 #include <csignal>
 #include <filesystem>
 #include <random>
+#include <utility>
 
 namespace weir::test {
 namespace {
+
+/// weir's other instance, for as long as it lives; what that one holds is removed with it.
+class OtherInstance {
+public:
+	OtherInstance(Lab &lab, std::string name) : lab_(lab), before_(std::exchange(lab.instance, std::move(name))) {}
+	~OtherInstance()
+	{
+		lab_.remove();
+		lab_.instance = before_;
+	}
+	OtherInstance(const OtherInstance &) = delete;
+	OtherInstance &operator=(const OtherInstance &) = delete;
+
+private:
+	Lab &lab_;
+	std::string before_;
+};
 
 class Lifecycle : public LabTest {
 protected:
@@ -101,7 +119,7 @@ TEST_F(Lifecycle, BadSiteChangesNothing)
 
 TEST_F(Lifecycle, WithoutASiteTheInstancesOwnIsRead)
 {
-	lab().instance = "there-is-no-such-instance";
+	const OtherInstance absent(lab(), "there-is-no-such-instance");
 	for (const std::string verb : {"check", "show", "apply"}) {
 		const Finished done = lab().weir({verb});
 		EXPECT_EQ(done.status, 3) << verb;
@@ -247,14 +265,14 @@ TEST_F(Lifecycle, TwoInstancesDoNotDisturbEachOther)
 	lab().apply(narrow());
 	SiteFile site = wide();
 	site.cgroups["node"] = second.cgroup;
-	lab().instance = "second";
-	lab().apply(site);
-	expect_narrow();
-	EXPECT_TRUE(is(tcp(second, internet4, 443), Reach::connected));
-	EXPECT_TRUE(is(tcp(second, internet6, 443), Reach::refused));
-	lab().remove();
+	{
+		const OtherInstance other(lab(), "second");
+		lab().apply(site);
+		expect_narrow();
+		EXPECT_TRUE(is(tcp(second, internet4, 443), Reach::connected));
+		EXPECT_TRUE(is(tcp(second, internet6, 443), Reach::refused));
+	}
 	EXPECT_TRUE(is(tcp(second, internet6, 443), Reach::connected));
-	lab().instance = "lab";
 	expect_narrow();
 	EXPECT_EQ(lab().weir({"status"}).status, 0);
 }
@@ -265,12 +283,10 @@ TEST_F(Lifecycle, InstanceOnANestedCgroupAddsToTheOuterOne)
 	lab().apply(narrow());
 	SiteFile site = wide();
 	site.cgroups["node"] = inner.cgroup;
-	lab().instance = "inner";
+	const OtherInstance other(lab(), "inner");
 	lab().apply(site);
 	EXPECT_TRUE(is(tcp(inner, researcher4, 50051), Reach::connected)) << "both allow it";
 	EXPECT_TRUE(is(tcp(inner, internet4, 443), Reach::refused)) << "the outer one doesn't";
-	lab().remove();
-	lab().instance = "lab";
 }
 
 TEST_F(Lifecycle, InterruptedChangeOfThePrograms)
