@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 #define WEIR_MAGIC 0x72696577u /* "weir" */
-#define WEIR_FORMAT 1u         /* of the image and of the events; a loader refuses any other */
+#define WEIR_FORMAT 2u         /* of the image and of the events; a loader refuses any other */
 
 /* ---- What is asked, and what is answered ------------------------------------------------------ */
 
@@ -25,9 +25,16 @@ enum weir_direction { WEIR_OUT = 0, WEIR_IN = 1, WEIR_DIRECTIONS = 2 };
 enum weir_zone {
 	WEIR_ZONE_LOOPBACK = 1, /* the loopback interface: "localhost" of the matrix */
 	WEIR_ZONE_NETWORK = 2,  /* every other interface */
+	WEIR_ZONE_TUNNEL = 4,   /* a tunnel's interface (WireGuard, tun, ...), where the policy has an edge */
 };
 
-enum weir_gate { WEIR_GATE_NONE = 0, WEIR_GATE_SOCKET = 1, WEIR_GATE_PACKET = 2, WEIR_GATES = 3 };
+enum weir_gate {
+	WEIR_GATE_NONE = 0,
+	WEIR_GATE_SOCKET = 1,
+	WEIR_GATE_PACKET = 2,
+	WEIR_GATE_EDGE = 3,
+	WEIR_GATES = 4,
+};
 
 /* What was attempted when the gate judged. */
 enum weir_operation {
@@ -51,20 +58,25 @@ enum weir_reason {
 	WEIR_REASON_ORIGIN = 8,      /* neighbour discovery that was not made by a kernel on this link */
 	WEIR_REASON_KERNEL = 9,      /* the kernel's own answer (RST, echo reply) with no row for it */
 	WEIR_REASON_NO_POLICY = 10,  /* no image is published: nothing is admitted */
-	WEIR_REASONS = 11,
+	WEIR_REASON_INTERFACE = 11,  /* packet gate: by an interface that the edge gate doesn't hold */
+	WEIR_REASON_ETHERTYPE = 12,  /* a frame that is neither IP nor ARP nor of a type that the site lists */
+	WEIR_REASONS = 13,
 };
 
 #define WEIR_NO_ROW 0xffffffffu
 
 /* ---- Counters: one per (scope, gate, direction, reason) and processor -------------------------- */
 
-#define WEIR_SCOPES 8u /* cgroups that one policy can name */
+#define WEIR_SCOPES 8u /* cgroups that one policy can name; its edge is one of them, the last */
 
-/* refused + observed = reported + lost, on every processor, at every moment but inside the program. */
+/* refused + observed = reported + merged + summed + lost, on every processor, at every moment but inside the
+ * program. */
 struct weir_counter {
 	__u64 refused;  /* attempts refused */
 	__u64 observed; /* attempts let through because the policy only observes */
 	__u64 reported; /* of both: put into the ring buffer */
+	__u64 merged;   /* of both: like one that was reported, counted in `merges` */
+	__u64 summed;   /* of both: `merges` was full, counted here only */
 	__u64 lost;     /* of both: the ring buffer was full */
 };
 
@@ -108,6 +120,38 @@ struct weir_event {
 	char comm[WEIR_COMM_SIZE]; /* task name of the process, NUL-terminated */
 };
 
+/*
+ * Edge gate: refusals that are alike. The first is reported, with all that is known of it; the others are counted
+ * here until user space takes the map away and puts an empty one in its place (`merges`, one slot). What differs
+ * between like refusals is left out: the port of the side that does not serve.
+ */
+struct weir_merge_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__u32 ifindex;
+	__u32 pid;        /* as in struct weir_event */
+	__u32 generation;
+	__u16 port;       /* of the service: local of what comes in, remote of what goes out; EtherType if not IP */
+	__u8 protocol;
+	__u8 gate;
+	__u8 direction;
+	__u8 reason;
+	__u8 verdict;
+	__u8 scope;
+	__u32 zero;
+};
+
+struct weir_merge {
+	__u64 count; /* after the first one, which was reported */
+	__u64 first; /* boot clock, ns; of those that were counted */
+	__u64 last;
+	__u32 uid;
+	__u32 gid;
+	char comm[WEIR_COMM_SIZE];
+};
+
+#define WEIR_MERGES 4096u
+
 /* ---- The image: one compiled policy ------------------------------------------------------------ */
 /*
  * An image is an array of lines of 64 bytes: one BPF array, filled by one copy, frozen, and published by
@@ -119,7 +163,7 @@ struct weir_event {
  *   pages      port -> port class, in two steps
  *   lengths    which prefix length to try next: a perfect binary search tree, one for each family
  *   addresses  (prefix length, prefix) -> address class, a hash table of buckets of one line
- *   cells      (address class, port class) -> up to four rows, a hash table of buckets of one line
+ *   cells      (address class, port class) -> up to six rows, a hash table of buckets of one line
  *   rows       the conditions of a row
  *   tallies    how often each row decided; the only part that programs write
  *   text       the policy itself, canonical JSON: whoever reads the kernel back has all of it
@@ -132,6 +176,7 @@ struct weir_line {
 
 enum weir_image_flags {
 	WEIR_IMAGE_OBSERVE = 1, /* report, refuse nothing */
+	WEIR_IMAGE_EDGE = 2,    /* the policy has an edge: the packet gate refuses what passes by other interfaces */
 };
 
 struct weir_header {
@@ -153,6 +198,8 @@ struct weir_header {
 	__u32 default6;       /* address class of ::/0 */
 };
 
+#define WEIR_ETHERTYPES 4u
+
 /* line 1 */
 struct weir_trailer {
 	__u8 digest[WEIR_DIGEST_SIZE];
@@ -161,7 +208,8 @@ struct weir_trailer {
 	__u32 text_size;       /* bytes */
 	__u32 scope_count;
 	__u32 open_loopback;   /* bit n: scope n admits what travels by loopback without a row */
-	__u32 zero[3];
+	__u16 ethertypes[WEIR_ETHERTYPES]; /* that pass the edge besides IPv4, IPv6 and ARP; 0 = none */
+	__u32 zero;
 };
 
 /* 8 in a line. Line: protocols + (scope * 2 + direction) * 32 + protocol / 8. */
@@ -187,7 +235,7 @@ struct weir_address {
 #define WEIR_MAX_CLASS 0xffffffu
 
 /* 2 in a line; an entry with port_class 0 is empty. */
-#define WEIR_CELL_ROWS 4u
+#define WEIR_CELL_ROWS 6u /* one for each circumstance in which rows differ: three zones, two origins */
 struct weir_cell {
 	__u32 address_class;
 	__u32 port_class;
@@ -246,22 +294,102 @@ struct weir_flow {
 #define WEIR_FLOWS 65536u
 #define WEIR_FLOW_LIFETIME_NS (180ull * 1000000000ull)
 
-/* generation << 32 | row-independent bits: one word, so that it is read and written whole. */
+/* generation << 32 | interface << 3 | admitted << 2 | role: one word, so that it is read and written whole. The
+ * interface stands for the zone: one that is past the 29 bits is never found, and judged each time. */
 #define WEIR_STATE_ROLE 0x3ull
 #define WEIR_STATE_ADMITTED 0x4ull
-#define WEIR_STATE_ZONE_SHIFT 4
-static inline __u64 weir_state(__u32 generation, __u32 role, __u32 admitted, __u32 zone)
+#define WEIR_STATE_INTERFACE_SHIFT 3
+static inline __u64 weir_state(__u32 generation, __u32 role, __u32 admitted, __u32 ifindex)
 {
-	return ((__u64)generation << 32) | role | (admitted ? WEIR_STATE_ADMITTED : 0) |
-	       ((__u64)zone << WEIR_STATE_ZONE_SHIFT);
+	return ((__u64)generation << 32) | role | (admitted && ifindex < (1u << 29) ? WEIR_STATE_ADMITTED : 0) |
+	       ((__u64)(ifindex & ((1u << 29) - 1)) << WEIR_STATE_INTERFACE_SHIFT);
 }
+static inline int weir_is_admitted(__u64 state, __u32 generation, __u32 ifindex)
+{
+	return (state & WEIR_STATE_ADMITTED) &&
+	       state == weir_state(generation, (__u32)(state & WEIR_STATE_ROLE), 1, ifindex);
+}
+
+/* ---- The edge ---------------------------------------------------------------------------------- */
+
+/* `interfaces`: by ifindex, in the network namespace that weir applied the policy in. The packet gate finds a
+ * packet's zone here. */
+struct weir_interface {
+	__u32 zone;  /* WEIR_ZONE_NETWORK or WEIR_ZONE_TUNNEL */
+	__u32 flags; /* enum weir_interface_flags */
+};
+
+#define WEIR_INTERFACES 4096u
+
+enum weir_interface_flags {
+	WEIR_INTERFACE_HELD = 1,    /* the edge gate's programs are attached to it */
+	WEIR_INTERFACE_CARRIED = 2, /* what passes it passes one that is held, too (VLAN, bridge, bond) */
+	WEIR_INTERFACE_INSIDE = 4,  /* leads nowhere but into this host (a bridge of containers) */
+};
+
+/* A flow at the edge, as this host sees it. `opened`: by what left by an `out` row. `accepted`: by what came in by
+ * an `in` row. Two tables, so that nothing from outside can push out what this host opened. */
+struct weir_edge_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 protocol;
+	__u8 zone;
+	__u8 zero[2];
+};
+
+struct weir_edge_flow {
+	__u64 seen;       /* boot clock, ns: last packet that keeps it alive */
+	__u32 generation; /* of the policy that admitted it */
+	__u32 phase;      /* mask of enum weir_phase */
+};
+
+/* What is known of a flow; decides how long it lives. */
+enum weir_phase {
+	WEIR_PHASE_ANSWERED = 1, /* packets went both ways */
+	WEIR_PHASE_FIN_OUT = 2,
+	WEIR_PHASE_FIN_IN = 4,
+	WEIR_PHASE_RESET = 8,
+};
+
+#define WEIR_EDGE_FLOWS 65536u /* of each table, unless the site says another number */
+
+/* Seconds after the last packet that keeps it alive. */
+#define WEIR_LIFE_TCP_OPENING 60u
+#define WEIR_LIFE_TCP 86400u /* host sockets are found without: see edge.bpf.h */
+#define WEIR_LIFE_TCP_CLOSING 60u
+#define WEIR_LIFE_TCP_RESET 10u
+#define WEIR_LIFE_ICMP 30u
+#define WEIR_LIFE_ONCE 60u /* UDP and others, before there was an answer */
+#define WEIR_LIFE_OTHER 300u
+#define WEIR_LIFE_FRAGMENTS 30u /* IPv4's and IPv6's reassembly gives up later than this, or as late */
+
+/* A datagram in parts whose first was admitted. */
+struct weir_fragment_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__u32 id;      /* as it stands in the header */
+	__u8 protocol; /* IPv4 only: the identification is unique for each */
+	__u8 zone;
+	__u8 direction;
+	__u8 zero;
+};
+
+struct weir_fragment {
+	__u64 seen;       /* boot clock, ns */
+	__u32 generation;
+	__u32 end;        /* where the first part's payload ends: a later part that begins before overlaps it */
+};
+
+#define WEIR_FRAGMENTS 4096u
 
 /* Who opened a socket: kept on it, and on the connections that a listening socket accepts. */
 struct weir_owner {
 	__u32 pid;
 	__u32 uid;
 	__u32 gid;
-	__u32 zero;
+	__u32 foreign; /* the socket is of another network namespace than the policy's edge */
 	char comm[WEIR_COMM_SIZE];
 };
 
@@ -277,11 +405,17 @@ WEIR_ASSERT(sizeof(struct weir_header) == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_trailer) == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_protocol) * 8 == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_address) == 20);
-WEIR_ASSERT(sizeof(struct weir_cell) == 24);
+WEIR_ASSERT(sizeof(struct weir_cell) * WEIR_CELL_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_row) * WEIR_ROW_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_event) == 144);
 WEIR_ASSERT(sizeof(struct weir_flow_key) == 32);
 WEIR_ASSERT(sizeof(struct weir_owner) == 32);
-WEIR_ASSERT(sizeof(struct weir_counter) == 32);
+WEIR_ASSERT(sizeof(struct weir_merge_key) == 56);
+WEIR_ASSERT(sizeof(struct weir_merge) == 48);
+WEIR_ASSERT(sizeof(struct weir_edge_key) == 40);
+WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
+WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);
+WEIR_ASSERT(sizeof(struct weir_fragment) == 16);
+WEIR_ASSERT(sizeof(struct weir_counter) == 48);
 
 #endif /* WEIR_ABI_H */

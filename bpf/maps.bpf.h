@@ -13,6 +13,11 @@ const volatile __u32 scope __weak = 0;
 /* Which build of the programs this is: a hash of their object. Set before loading, read back by `weir status`. */
 const volatile __u64 build __weak = 0;
 
+/* The network namespace of the policy's edge: its cookie (SO_NETNS_COOKIE), or 0 where the kernel does not tell it to
+ * user space (before 5.14); then whether it is the initial one. Neither: every socket is taken to be of it. */
+const volatile __u64 edge_netns __weak = 0;
+const volatile __u32 edge_netns_is_initial __weak = 0;
+
 /* One slot: the image in force. Changing the pointer is the swap. */
 struct weir_image_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,6 +75,14 @@ struct {
 	__type(key, struct weir_flow_key);
 	__type(value, struct weir_flow);
 } flows __weak SEC(".maps");
+
+/* Which zone an interface belongs to; only those that the edge gate holds, or that need no holding. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WEIR_INTERFACES);
+	__type(key, __u32); /* ifindex */
+	__type(value, struct weir_interface);
+} interfaces __weak SEC(".maps");
 
 static __always_inline void *image_line(void *image, __u32 line)
 {

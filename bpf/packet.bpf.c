@@ -25,6 +25,7 @@ struct judgement {
 	__u64 answer;     /* of weir_ask(), or in its form */
 	__u32 generation; /* of the policy in force when the packet came */
 	__u32 zone;
+	__u32 ifindex;    /* in the socket's network namespace */
 	__u32 direction;  /* of travel */
 	__u32 kernel;     /* no process made the packet, and it can't have come from beyond this link */
 	struct weir_packet packet;
@@ -111,7 +112,7 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 	} else if (syn && j->direction == WEIR_OUT) {
 		role = WEIR_ROLE_OPENER;
 	} else {
-		if (role && same && state == weir_state(j->generation, role, 1, j->zone)) {
+		if (role && same && weir_is_admitted(state, j->generation, j->ifindex)) {
 			j->answer |= WEIR_ANSWER_ALLOWED;
 			return;
 		}
@@ -125,7 +126,7 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 	if (listening) /* has no peer: only its role is kept, for the connections that it accepts */
 		state = weir_state(0, role, 0, 0);
 	else
-		state = weir_state(answer_generation(j->answer), role, allowed(j) && same, j->zone);
+		state = weir_state(answer_generation(j->answer), role, allowed(j) && same, j->ifindex);
 	if (note->state[scope & (WEIR_SCOPES - 1)] != state)
 		note->state[scope & (WEIR_SCOPES - 1)] = state;
 }
@@ -174,7 +175,7 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 		refuse(j, WEIR_REASON_NO_FLOW);
 		return;
 	}
-	if (flow->state == weir_state(j->generation, flow->state & WEIR_STATE_ROLE, 1, j->zone)) {
+	if (weir_is_admitted(flow->state, j->generation, j->ifindex)) {
 		j->answer |= WEIR_ANSWER_ALLOWED;
 		return;
 	}
@@ -199,13 +200,11 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 		role = flow->state & WEIR_STATE_ROLE;
 
 	if (flow && role) {
-		__u64 admitted = weir_state(j->generation, role, 1, j->zone);
-
 		j->answer |= WEIR_ANSWER_ALLOWED;
-		if (flow->state != admitted) {
+		if (!weir_is_admitted(flow->state, j->generation, j->ifindex)) {
 			ask_rows(j, role == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN);
 			if (allowed(j))
-				flow->state = weir_state(answer_generation(j->answer), role, 1, j->zone);
+				flow->state = weir_state(answer_generation(j->answer), role, 1, j->ifindex);
 		}
 		if (allowed(j)) {
 			/* Only this host's own packets, or a row's, keep a flow alive: answers alone don't. */
@@ -223,7 +222,7 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 	if (!allowed(j))
 		return;
 	role = j->direction == WEIR_OUT ? WEIR_ROLE_OPENER : WEIR_ROLE_ACCEPTER;
-	opened.state = weir_state(answer_generation(j->answer), role, 1, j->zone);
+	opened.state = weir_state(answer_generation(j->answer), role, 1, j->ifindex);
 	opened.seen = now;
 	bpf_map_update_elem(&flows, &key, &opened, BPF_ANY);
 }
@@ -268,6 +267,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 	struct judgement j = {
 		.direction = direction,
 		.zone = skb->ifindex == LOOPBACK_IFINDEX ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK,
+		.ifindex = skb->ifindex,
 	};
 	struct weir_attempt attempt = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET};
 	const struct weir_header *header = 0;

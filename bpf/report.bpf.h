@@ -92,7 +92,7 @@ static __always_inline void weir_current(struct weir_owner *owner)
 	owner->pid = bpf_get_current_pid_tgid() >> 32;
 	owner->uid = (__u32)ids;
 	owner->gid = ids >> 32;
-	owner->zero = 0;
+	owner->foreign = 0;
 	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
 }
 

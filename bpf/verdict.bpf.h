@@ -10,7 +10,7 @@
  *
  *   port_class()     which rows have this port: two array steps
  *   address_class()  which rows have this address: binary search over the prefix lengths in use
- *   cell             port class x address class -> up to four rows, in order; the first whose conditions
+ *   cell             port class x address class -> up to six rows, in order; the first whose conditions
  *                    (zone, origin) hold decides
  */
 #ifndef WEIR_VERDICT_BPF_H

@@ -25,9 +25,11 @@ constexpr Reason reasons[] = {
 	{"origin", "neighbour discovery that was not made by a kernel on this link"},
 	{"kernel", "the kernel's own answer, with no row for it"},
 	{"no_policy", "no policy is published: nothing is admitted"},
+	{"interface", "by an interface that the edge gate does not hold"},
+	{"ethertype", "a frame that is neither IP nor ARP nor of a type that the site lists"},
 };
 constexpr const char *operations[] = {"none", "connect", "udp_connect", "send", "packet"};
-constexpr const char *gates[] = {"none", "socket", "packet"};
+constexpr const char *gates[] = {"none", "socket", "packet", "edge"};
 
 static_assert(std::size(reasons) == WEIR_REASONS, "a reason without its name");
 static_assert(std::size(operations) == WEIR_OPERATIONS, "an operation without its name");

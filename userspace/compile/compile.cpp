@@ -27,11 +27,11 @@ constexpr std::size_t meeting_limit = std::size_t{64} << 20;
 unsigned circumstances_of(const BoundRow &row)
 {
 	const unsigned from_kernel = row.zones;
-	return from_kernel << 2 | (row.kernel_only ? 0 : from_kernel);
+	return from_kernel << 3 | (row.kernel_only ? 0 : from_kernel);
 }
 
-/// Keeps of the rows that meet in a cell those that can be the first to hold; there are 4 circumstances, so they
-/// are at most 4.
+/// Keeps of the rows that meet in a cell those that can be the first to hold; there are 6 circumstances, so they
+/// are at most 6.
 class Cell {
 public:
 	void add(std::uint32_t number, const BoundRow &row)

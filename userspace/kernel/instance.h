@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // An instance in the kernel: its pins, maps, links. The only module that talks to libbpf.
 //
-//   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners
+//   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners, interfaces,
+//                                           opened, accepted, fragments, merges
 //   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook
+//   BPFFS/weir/INSTANCE/links/IFINDEX@HOOK  edge: one for each interface that is held and way ("in", "out"): a link,
+//                                           or the program itself where the kernel has no link for it (clsact)
 #pragma once
 
 #include "base/result.h"
@@ -32,6 +35,17 @@ struct HookState {
 	std::string problem; ///< "" when all is as published; else what is wrong and what it leaves open
 };
 
+/// One interface, as the kernel tells it, and what the edge gate has there.
+struct InterfaceState {
+	std::string name;
+	std::uint32_t ifindex = 0;
+	std::uint8_t zone = zone_network;
+	std::uint32_t flags = 0;  ///< enum weir_interface_flags; 0: weir does not hold it, its traffic is refused
+	std::string ingress;      ///< "xdp", "xdp-generic", "tcx", "clsact"; "" where nothing is attached
+	std::string egress;       ///< "tcx", "clsact"; ""
+	std::string problem;      ///< "" when it is as the policy wants it
+};
+
 /// Sums over all processors. index: weir_counter_index().
 using Counters = std::vector<weir_counter>;
 
@@ -44,6 +58,7 @@ struct State {
 	std::vector<std::uint64_t> tallies; ///< by row: how often it decided, in this generation
 	Counters counters;
 	std::vector<HookState> hooks;
+	std::vector<InterfaceState> interfaces; ///< of a policy with an edge: all but loopback
 	std::vector<std::string> problems; ///< empty: enforcing (or observing), each gate, this very image
 };
 
@@ -56,6 +71,14 @@ struct Applied {
 
 /// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before.
 Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
+
+/// Brings the edge to the interfaces that are there now: attaches to those that appeared, forgets those that went.
+/// Gives a line for each change, "holds eth1 (network; xdp, tcx)"; none: all was well, or the policy has no edge.
+/// Exit::absent when the instance is not loaded.
+Result<std::vector<std::string>> cover(const Where &);
+
+/// Like refusals, counted by the edge gate since the last call; takes them out of the kernel.
+Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 
 /// Read everything back. Exit::absent when the instance is not loaded.
 Result<State> inspect(const Where &);

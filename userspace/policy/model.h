@@ -43,7 +43,8 @@ struct Row {
 	std::string type; ///< backend, user, host
 	Status status = Status::mandatory;
 	std::string comment;
-	Place place;
+	std::string zone{}; ///< "tunnel": the row belongs inside a tunnel; "": it doesn't. No column of the page
+	Place place{};
 
 	/// The component whose traffic it is: source of an `out` row, destination of an `in` row.
 	[[nodiscard]] const std::string &component() const { return dir == Direction::out ? source : destination; }
@@ -60,6 +61,17 @@ struct Matrix {
 	std::string text{}; ///< of the file: bind() shows the line that is wrong; empty when there is no file
 };
 
+/// The host's boundary: which interfaces are held, and how.
+struct Edge {
+	bool present = false;                ///< the policy has an edge
+	std::vector<std::string> interfaces; ///< names; empty: "auto", every interface that leads off the host
+	std::vector<std::string> tunnels;    ///< names of interfaces that are tunnels, besides those whose kind says so
+	std::string ingress = "auto";        ///< "auto": native XDP where the driver has it, else tc; "tc"; "xdp-generic"
+	std::vector<std::uint16_t> ethertypes; ///< that pass besides IPv4, IPv6 and ARP; sorted, at most WEIR_ETHERTYPES
+	std::uint32_t flows = 65536;           ///< bound of each table of flows
+	bool operator==(const Edge &) const = default;
+};
+
 /// What the names mean here.
 struct Site {
 	std::string scenario;
@@ -67,12 +79,16 @@ struct Site {
 	std::map<std::string, std::string> cgroups;        ///< component -> directory in cgroup2
 	std::vector<std::string> optional;                 ///< ids of the optional rows that are on
 	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
+	Edge edge{};
+	/// component -> ids of rows of host services that it uses itself
+	std::map<std::string, std::vector<std::string>> services{};
 	Place place;
 	std::string text{}; ///< of the file, as Matrix::text
 };
 
 constexpr std::uint8_t zone_loopback = 1; ///< as enum weir_zone
 constexpr std::uint8_t zone_network = 2;
+constexpr std::uint8_t zone_tunnel = 4;
 
 /// A row whose names have become addresses.
 struct BoundRow {
@@ -83,21 +99,26 @@ struct BoundRow {
 	std::vector<Prefix> peers; ///< sorted, none empty
 };
 
-/// One cgroup that is held to the policy.
+/// What is held to the policy: a cgroup, or the host's edge.
 struct Scope {
-	std::string cgroup; ///< directory in cgroup2
-	std::vector<std::string> components; ///< that run there, sorted
+	std::string cgroup; ///< directory in cgroup2; "" of the edge
+	std::vector<std::string> components; ///< that run there, sorted; of the edge: all of the host
 	bool open_loopback = true;
+	[[nodiscard]] bool is_edge() const { return cgroup.empty(); }
 };
 
 /// Complete, and free of names: what is compiled, hashed and published.
 struct BoundPolicy {
 	std::string scenario;
 	std::string title;
-	std::vector<Scope> scopes; ///< 1 to WEIR_SCOPES
+	std::vector<Scope> scopes; ///< 1 to WEIR_SCOPES: cgroups; if there is an edge it is the last
 	std::vector<BoundRow> rows; ///< in the order in which they decide; the index is the row's number
 	/// Rows of the matrix that the site leaves off, for `show`.
 	std::vector<Row> off;
+	Edge edge{};
+
+	/// How many of the scopes are cgroups: they come first.
+	[[nodiscard]] std::size_t cgroups() const { return scopes.size() - (edge.present ? 1 : 0); }
 };
 
 } // namespace weir

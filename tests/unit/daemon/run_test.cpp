@@ -114,9 +114,9 @@ TEST_F(Run, AbsentInstance)
 
 TEST_F(Run, LossStandsInTheFile)
 {
-	fake().counter = {.refused = 10, .observed = 0, .reported = 7, .lost = 3};
+	fake().counter = {.refused = 10, .observed = 0, .reported = 7, .merged = 0, .summed = 0, .lost = 3};
 	poll(7);
-	poll(0, [] { fake().counter = {.refused = 15, .observed = 0, .reported = 7, .lost = 8}; });
+	poll(0, [] { fake().counter = {.refused = 15, .observed = 0, .reported = 7, .merged = 0, .summed = 0, .lost = 8}; });
 	ASSERT_TRUE(run().has_value());
 	const auto losses = records(file_, "weir.loss");
 	ASSERT_EQ(losses.size(), 2u);
