@@ -39,8 +39,8 @@ struct {
 struct weir_merge_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WEIR_MERGES);
-	__type(key, struct weir_merge_key);
-	__type(value, struct weir_merge);
+	__uint(key_size, sizeof(struct weir_merge_key));
+	__uint(value_size, sizeof(struct weir_merge));
 };
 
 struct {

@@ -14,20 +14,19 @@
 #include "bpf/packet.bpf.h"
 #include "bpf/ask.bpf.h"
 #include "bpf/report.bpf.h"
-
-#include <bpf/bpf_endian.h>
+#include "bpf/sockets.bpf.h"
 
 #define LOOPBACK_IFINDEX 1 /* in every network namespace, include/net/flow.h */
-#define SOCK_STREAM 1
-#define SOCK_RAW 3
 
 struct judgement {
 	__u64 answer;     /* of weir_ask(), or in its form */
 	__u32 generation; /* of the policy in force when the packet came */
-	__u32 zone;
+	__u32 zone;       /* 0: not known yet, or of an interface that the edge gate doesn't hold */
 	__u32 ifindex;    /* in the socket's network namespace */
+	__u32 has_edge;   /* the policy in force has an edge */
 	__u32 direction;  /* of travel */
 	__u32 kernel;     /* no process made the packet, and it can't have come from beyond this link */
+	struct bpf_sock *sk;
 	struct weir_packet packet;
 };
 
@@ -41,61 +40,46 @@ static __always_inline void refuse(struct judgement *j, __u32 reason)
 	j->answer = (j->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED)) | reason << 8;
 }
 
+/* With an edge, each interface of the host is one that the edge gate holds, or its traffic is refused here. A socket of
+ * another network namespace (a container's) has interfaces of its own: what leaves the host by them meets the edge. */
+static __always_inline void find_zone(struct judgement *j)
+{
+	const struct weir_interface *interface;
+	const struct weir_owner *owner = 0;
+
+	if (j->zone)
+		return;
+	if (j->has_edge && j->sk)
+		owner = bpf_sk_storage_get(&owners, j->sk, 0, 0);
+	if (!j->has_edge || (owner && owner->foreign)) {
+		j->zone = WEIR_ZONE_NETWORK;
+		return;
+	}
+	interface = bpf_map_lookup_elem(&interfaces, &j->ifindex);
+	if (interface)
+		j->zone = interface->zone;
+}
+
 /* Ask the rows of `direction`, which is not always the way the packet travels. */
 static __always_inline void ask_rows(struct judgement *j, __u32 direction)
 {
 	const __u32 *remote = j->packet.remote;
 	__u32 port = direction == WEIR_OUT ? j->packet.remote_port : j->packet.local_port;
 
+	find_zone(j);
+	if (!j->zone) {
+		refuse(j, WEIR_REASON_INTERFACE);
+		return;
+	}
 	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			     circumstances(direction, j->packet.protocol, port, j->zone, j->kernel));
-}
-
-/* Fields of a socket are read by their own names only: the verifier allows no pointer into a socket, and the compiler
- * would make one. */
-#define FIELD(sk, name) (*(const volatile __u32 *)&(sk)->name)
-
-/* Is the packet of the connection that the socket has? It isn't when somebody rewrote it on its way. */
-static __always_inline int same_connection(const struct bpf_sock *sk, const struct weir_packet *packet)
-{
-	__u32 difference = packet->local_port ^ FIELD(sk, src_port);
-
-	difference |= packet->remote_port ^ (__u32)bpf_ntohs(*(const volatile __u16 *)&sk->dst_port);
-	if (weir_is_v4(packet->remote))
-		return (difference | (packet->remote[3] ^ FIELD(sk, dst_ip4))) == 0;
-	difference |= packet->remote[0] ^ FIELD(sk, dst_ip6[0]);
-	difference |= packet->remote[1] ^ FIELD(sk, dst_ip6[1]);
-	difference |= packet->remote[2] ^ FIELD(sk, dst_ip6[2]);
-	difference |= packet->remote[3] ^ FIELD(sk, dst_ip6[3]);
-	return difference == 0;
 }
 
 /* Whether a socket listens where this connection ends: so tells who opened a connection that is older than the
  * policy. A remote port of 0 finds the listener and not the connection itself. */
 static __noinline int has_listener(struct __sk_buff *skb, const struct weir_packet *packet)
 {
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *listener;
-	__u32 size;
-	int found;
-
-	if (weir_is_v4(packet->remote)) {
-		tuple.ipv4.saddr = packet->remote[3];
-		tuple.ipv4.daddr = packet->local[3];
-		tuple.ipv4.dport = bpf_htons(packet->local_port);
-		size = sizeof(tuple.ipv4);
-	} else {
-		weir_copy16(tuple.ipv6.saddr, packet->remote);
-		weir_copy16(tuple.ipv6.daddr, packet->local);
-		tuple.ipv6.dport = bpf_htons(packet->local_port);
-		size = sizeof(tuple.ipv6);
-	}
-	listener = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!listener)
-		return 0;
-	found = listener->state == BPF_TCP_LISTEN;
-	bpf_sk_release(listener);
-	return found;
+	return socket_state(skb, packet, 0) == BPF_TCP_LISTEN;
 }
 
 static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk, struct judgement *j)
@@ -138,7 +122,7 @@ static __always_inline void judge_kernel_answer(struct judgement *j)
 	ask_rows(j, WEIR_OUT);
 	if (!allowed(j))
 		ask_rows(j, WEIR_IN);
-	if (!allowed(j))
+	if (!allowed(j) && j->zone)
 		refuse(j, WEIR_REASON_KERNEL);
 }
 
@@ -161,7 +145,8 @@ static __always_inline int is_alive(const struct weir_flow *flow, __u64 now)
 static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, struct judgement *j)
 {
 	struct weir_flow_key key = {};
-	struct weir_packet quoted = {};
+	struct weir_edge_key quoted = {};
+	const __u32 *remote = (const __u32 *)quoted.remote;
 	struct weir_flow *flow;
 	__u32 direction;
 
@@ -169,7 +154,12 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 		refuse(j, WEIR_REASON_MALFORMED);
 		return;
 	}
-	make_key(&key, cookie, &quoted);
+	key.cookie = cookie;
+	__builtin_memcpy(key.remote, quoted.remote, sizeof(key.remote));
+	key.remote_port = quoted.remote_port;
+	key.local_port = quoted.local_port;
+	key.protocol = quoted.protocol;
+	key.scope = (__u8)scope;
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (!is_alive(flow, bpf_ktime_get_boot_ns())) {
 		refuse(j, WEIR_REASON_NO_FLOW);
@@ -180,9 +170,9 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 		return;
 	}
 	/* Another generation of the policy admitted that flow: would this one? */
+	find_zone(j);
 	direction = (flow->state & WEIR_STATE_ROLE) == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN;
-	j->answer = weir_ask((__u64)quoted.remote[1] << 32 | quoted.remote[0],
-			     (__u64)quoted.remote[3] << 32 | quoted.remote[2],
+	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			     circumstances(direction, quoted.protocol,
 					   direction == WEIR_OUT ? quoted.remote_port : quoted.local_port, j->zone, 0));
 }
@@ -262,16 +252,42 @@ static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock 
 		judge_flow(skb, bpf_get_socket_cookie(skb), j);
 }
 
+static __noinline int report(struct __sk_buff *skb, const struct judgement *j)
+{
+	struct weir_attempt attempt = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET};
+	struct weir_owner *owner = 0;
+	struct bpf_sock *sk = skb->sk;
+
+	weir_copy16(attempt.local, j->packet.local);
+	weir_copy16(attempt.remote, j->packet.remote);
+	attempt.local_port = j->packet.local_port;
+	attempt.remote_port = j->packet.remote_port;
+	attempt.protocol = j->packet.protocol;
+	attempt.tcp_flags = j->packet.tcp_flags;
+	attempt.direction = (__u8)j->direction;
+	attempt.reason = answer_reason(j->answer);
+	attempt.observe = !!(j->answer & WEIR_ANSWER_OBSERVE);
+	attempt.generation = answer_generation(j->answer);
+	attempt.ifindex = j->ifindex;
+	attempt.length = skb->len;
+	attempt.cookie = bpf_get_socket_cookie(skb);
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk) {
+		attempt.cgroup = bpf_sk_cgroup_id(sk);
+		owner = bpf_sk_storage_get(&owners, sk, 0, 0);
+	}
+	return weir_report(&attempt, owner);
+}
+
 static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 {
 	struct judgement j = {
 		.direction = direction,
-		.zone = skb->ifindex == LOOPBACK_IFINDEX ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK,
+		.zone = skb->ifindex == LOOPBACK_IFINDEX ? WEIR_ZONE_LOOPBACK : 0,
 		.ifindex = skb->ifindex,
 	};
-	struct weir_attempt attempt = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET};
 	const struct weir_header *header = 0;
-	struct weir_owner *owner = 0;
 	struct bpf_sock *sk = skb->sk;
 	void *image = published_image();
 	__u32 reason;
@@ -285,33 +301,15 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		j.generation = header->generation;
 		j.answer = (__u64)header->generation << 32 |
 			   (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0);
+		j.has_edge = header->flags & WEIR_IMAGE_EDGE;
 		reason = weir_parse(skb, direction, &j.packet);
 	}
+	j.sk = sk;
 	if (reason)
 		refuse(&j, reason);
 	else
 		judge_parsed(skb, sk, &j);
-	if (allowed(&j))
-		return 1;
-
-	weir_copy16(attempt.local, j.packet.local);
-	weir_copy16(attempt.remote, j.packet.remote);
-	attempt.local_port = j.packet.local_port;
-	attempt.remote_port = j.packet.remote_port;
-	attempt.protocol = j.packet.protocol;
-	attempt.tcp_flags = j.packet.tcp_flags;
-	attempt.direction = (__u8)direction;
-	attempt.reason = answer_reason(j.answer);
-	attempt.observe = !!(j.answer & WEIR_ANSWER_OBSERVE);
-	attempt.generation = answer_generation(j.answer);
-	attempt.ifindex = skb->ifindex;
-	attempt.length = skb->len;
-	attempt.cookie = bpf_get_socket_cookie(skb);
-	if (sk) {
-		attempt.cgroup = bpf_sk_cgroup_id(sk);
-		owner = bpf_sk_storage_get(&owners, sk, 0, 0);
-	}
-	return weir_report(&attempt, owner);
+	return allowed(&j) ? 1 : report(skb, &j);
 }
 
 SEC("cgroup_skb/egress")

@@ -25,7 +25,9 @@ enum {
 	WEIR_IPPROTO_MPTCP = 262, /* Linux's socket(2) only; TCP on the wire */
 };
 
+#define WEIR_TCP_FIN 0x01
 #define WEIR_TCP_SYN 0x02
+#define WEIR_TCP_RST 0x04
 #define WEIR_TCP_ACK 0x10
 
 #define WEIR_EXTENSIONS 6u /* IPv6 extension headers looked through; a longer chain is refused */
@@ -43,8 +45,16 @@ struct weir_packet {
 	__u8 hop_limit;
 	__u8 opens; /* may open a flow: not an echo reply */
 	__u8 error; /* an ICMP error; the packet that it quotes starts at `payload` */
-	__u8 zero[3];
+	__u8 more;  /* a fragment that is not the last */
+	__u8 zero[2];
 	__u32 payload; /* offset of what follows the IP headers; of an ICMP error: of the quote */
+	__u32 total;   /* bytes from the IP header on, as the header says; 0 of IPv6: a jumbogram, or nothing */
+	__u32 needed;  /* of these, what its headers fill */
+	__u32 parts;   /* of a fragment: offset of what was cut into fragments; else 0 */
+	__u32 part_at; /* of a fragment: where in that it begins, in bytes */
+	__u32 part_id; /* of a fragment: identification, as it stands in the header */
+	__u16 udp_length; /* of UDP, as its header says */
+	__u16 zero2;
 };
 
 struct weir_ip4 {
@@ -133,6 +143,13 @@ static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir
 	packet->protocol = ip.protocol;
 	packet->hop_limit = ip.ttl;
 	packet->payload = size;
+	packet->total = (__u32)ip.total_length[0] << 8 | ip.total_length[1];
+	packet->needed = size;
+	packet->more = !!(ip.fragment[0] & 0x20);
+	packet->part_at = ((__u32)(ip.fragment[0] & 0x1f) << 8 | ip.fragment[1]) * 8;
+	packet->part_id = (__u32)ip.id[0] << 8 | ip.id[1];
+	if (packet->more || packet->part_at)
+		packet->parts = size;
 	/* Only the first fragment shows its ports. Sockets' own packets come here whole: the kernel cuts them
 	 * after this hook and joins them before it, so a fragment is one that a raw socket made. */
 	if ((ip.fragment[0] & 0x1f) | ip.fragment[1])
@@ -154,15 +171,19 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 	weir_copy16(direction == WEIR_OUT ? packet->remote : packet->local, ip.destination);
 	packet->hop_limit = ip.hop_limit;
 	packet->protocol = ip.next_header;
+	packet->total = (__u32)ip.payload_length[0] << 8 | ip.payload_length[1];
+	if (packet->total)
+		packet->total += sizeof(ip);
 	if (weir_is_v4(packet->remote)) /* must not appear on the wire, RFC 4038 section 4.2 */
 		return WEIR_REASON_EMBEDDED;
 
 	next = ip.next_header;
 	for (__u32 i = 0; i <= WEIR_EXTENSIONS; i++) {
-		__u8 head[4]; /* next header, length; of a fragment: offset and flags */
+		__u8 head[8]; /* next header, length; of a fragment: offset and flags, identification */
 
 		packet->protocol = next;
 		packet->payload = offset;
+		packet->needed = offset;
 		if (next == WEIR_IPPROTO_ROUTING) /* the packet goes elsewhere than its destination says */
 			return WEIR_REASON_EXTENSION;
 		if (next != WEIR_IPPROTO_HOPOPTS && next != WEIR_IPPROTO_DSTOPTS && next != WEIR_IPPROTO_FRAGMENT)
@@ -170,9 +191,15 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 		if (packet_load(ctx, offset, head, sizeof(head)))
 			return WEIR_REASON_MALFORMED;
 		if (next == WEIR_IPPROTO_FRAGMENT) {
-			if (head[2] | (head[3] & 0xf8))
-				return WEIR_REASON_FRAGMENT;
+			if (packet->parts) /* a fragment in a fragment hides from whoever looks at one of them only */
+				return WEIR_REASON_EXTENSION;
 			offset += 8;
+			packet->more = head[3] & 1;
+			packet->part_at = (__u32)head[2] << 8 | (head[3] & 0xf8);
+			packet->part_id = (__u32)head[4] << 24 | (__u32)head[5] << 16 | (__u32)head[6] << 8 | head[7];
+			packet->parts = offset;
+			if (packet->part_at)
+				return WEIR_REASON_FRAGMENT;
 		} else {
 			offset += (head[1] + 1u) * 8;
 		}
@@ -194,15 +221,26 @@ static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct
 		if (packet_load(ctx, offset, b, 14))
 			return WEIR_REASON_MALFORMED;
 		packet->tcp_flags = b[13];
+		packet->needed = offset + (b[12] >> 4) * 4;
+		if (b[12] < 0x50)
+			return WEIR_REASON_MALFORMED;
 		source = (__u16)(b[0] << 8 | b[1]);
 		destination = (__u16)(b[2] << 8 | b[3]);
 		break;
 	case WEIR_IPPROTO_UDP:
+		if (packet_load(ctx, offset, b, 8))
+			return WEIR_REASON_MALFORMED;
+		packet->needed = offset + 8;
+		packet->udp_length = (__u16)(b[4] << 8 | b[5]);
+		source = (__u16)(b[0] << 8 | b[1]);
+		destination = (__u16)(b[2] << 8 | b[3]);
+		break;
 	case WEIR_IPPROTO_UDPLITE:
 	case WEIR_IPPROTO_SCTP:
 	case WEIR_IPPROTO_DCCP:
 		if (packet_load(ctx, offset, b, 4))
 			return WEIR_REASON_MALFORMED;
+		packet->needed = offset + 4;
 		source = (__u16)(b[0] << 8 | b[1]);
 		destination = (__u16)(b[2] << 8 | b[3]);
 		break;
@@ -214,6 +252,7 @@ static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct
 
 		if (packet_load(ctx, offset, b, 8))
 			return WEIR_REASON_MALFORMED;
+		packet->needed = offset + 8;
 		ident = (__u16)(b[4] << 8 | b[5]);
 		source = b[0];
 		destination = b[0];
@@ -239,7 +278,21 @@ static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct
 	return 0;
 }
 
-/* Fills `packet`, which is all zero; 0, or the reason to refuse (what could be read is filled in). */
+/* Fill `packet`, which is all zero; 0, or the reason to refuse (what could be read is filled in). */
+static __always_inline __u32 weir_parse_v4(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	__u32 reason = weir_parse4(ctx, direction, packet);
+
+	return reason ? reason : weir_parse_ports(ctx, direction, packet);
+}
+
+static __always_inline __u32 weir_parse_v6(void *ctx, __u32 direction, struct weir_packet *packet)
+{
+	__u32 reason = weir_parse6(ctx, direction, packet);
+
+	return reason ? reason : weir_parse_ports(ctx, direction, packet);
+}
+
 static __always_inline __u32 weir_parse(void *ctx, __u32 direction, struct weir_packet *packet)
 {
 	__u8 version;
@@ -259,12 +312,13 @@ static __always_inline __u32 weir_parse(void *ctx, __u32 direction, struct weir_
 }
 
 /*
- * The flow of the packet that an ICMP error quotes, as its sender, this host, knows it: fills remote, ports and
- * protocol of `quoted`. The quote has at least 8 bytes behind its IP header (RFC 792). Extension headers in a
+ * The flow of the packet that an ICMP error quotes, as that packet's sender knows it: fills `quoted`, but for its zone. The quote has at least 8 bytes behind its IP header (RFC 792). Extension headers in a
  * quote are not looked through.
  */
-static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet, struct weir_packet *quoted)
+static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet,
+						struct weir_edge_key *quoted)
 {
+	__u32 *local = (__u32 *)quoted->local, *remote = (__u32 *)quoted->remote;
 	__u32 offset = packet->payload;
 	__u8 b[8];
 
@@ -273,7 +327,8 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 
 		if (packet_load(ctx, offset, &ip, sizeof(ip)))
 			return WEIR_REASON_MALFORMED;
-		weir_set_v4(quoted->remote, ip.destination);
+		weir_set_v4(local, ip.source);
+		weir_set_v4(remote, ip.destination);
 		quoted->protocol = ip.protocol;
 		offset += (ip.version_ihl & 15u) * 4;
 	} else {
@@ -281,7 +336,8 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 
 		if (packet_load(ctx, offset, &ip, sizeof(ip)))
 			return WEIR_REASON_MALFORMED;
-		weir_copy16(quoted->remote, ip.destination);
+		weir_copy16(local, ip.source);
+		weir_copy16(remote, ip.destination);
 		quoted->protocol = ip.next_header;
 		offset += sizeof(ip);
 	}

@@ -26,27 +26,39 @@ struct weir_attempt {
 	__u8 zero[5];
 };
 
-/* Counts and reports; gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where the policy only observes. */
-static __always_inline int weir_report(const struct weir_attempt *attempt, const struct weir_owner *owner)
+static __always_inline int verdict_of(const struct weir_attempt *attempt)
 {
-	int verdict = attempt->observe ? WEIR_ALLOW : WEIR_REFUSE;
+	return attempt->observe ? WEIR_ALLOW : WEIR_REFUSE;
+}
+
+/* Atomic: a soft interrupt may run another gate in the middle of this one, on this processor. */
+#define count_one(counter, field) __sync_fetch_and_add(&(counter)->field, 1)
+
+static __always_inline struct weir_counter *count_attempt(const struct weir_attempt *attempt)
+{
 	__u32 index = weir_counter_index(scope, attempt->gate, attempt->direction, attempt->reason);
 	struct weir_counter *counter = bpf_map_lookup_elem(&counters, &index);
+
+	if (!counter) /* can't be: the index is in range by construction */
+		return 0;
+	if (attempt->observe)
+		count_one(counter, observed);
+	else
+		count_one(counter, refused);
+	return counter;
+}
+
+/* Into the ring buffer; -1 when that is full. */
+static __always_inline int send_event(const struct weir_attempt *attempt, const struct weir_owner *owner)
+{
 	const struct weir_trailer *trailer = 0;
 	const struct weir_header *header;
 	struct weir_event *event;
 	void *image;
 
-	if (!counter) /* can't be: the index is in range by construction */
-		return WEIR_REFUSE;
-	/* Atomic: a soft interrupt may run the ingress program in the middle of this one, on this processor. */
-	__sync_fetch_and_add(verdict == WEIR_ALLOW ? &counter->observed : &counter->refused, 1);
-
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		__sync_fetch_and_add(&counter->lost, 1);
-		return verdict;
-	}
+	if (!event)
+		return -1;
 	__builtin_memset(event, 0, sizeof(*event));
 	event->time = bpf_ktime_get_boot_ns();
 	event->cgroup = attempt->cgroup;
@@ -70,7 +82,7 @@ static __always_inline int weir_report(const struct weir_attempt *attempt, const
 	event->operation = attempt->operation;
 	event->direction = attempt->direction;
 	event->reason = attempt->reason;
-	event->verdict = (__u8)verdict;
+	event->verdict = (__u8)verdict_of(attempt);
 	event->scope = (__u8)scope;
 	event->tcp_flags = attempt->tcp_flags;
 	if (owner) {
@@ -80,19 +92,43 @@ static __always_inline int weir_report(const struct weir_attempt *attempt, const
 		__builtin_memcpy(event->comm, owner->comm, sizeof(event->comm));
 	}
 	bpf_ringbuf_submit(event, 0);
-	__sync_fetch_and_add(&counter->reported, 1);
-	return verdict;
+	return 0;
+}
+
+/* Counts and reports; gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where the policy only observes. */
+static __always_inline int weir_report(const struct weir_attempt *attempt, const struct weir_owner *owner)
+{
+	struct weir_counter *counter = count_attempt(attempt);
+
+	if (!counter)
+		return WEIR_REFUSE;
+	if (send_event(attempt, owner))
+		count_one(counter, lost);
+	else
+		count_one(counter, reported);
+	return verdict_of(attempt);
+}
+
+/* Is the socket of this hook of another network namespace than the policy's edge? `ctx` is the context of a
+ * cgroup's sock_create, connect or sendmsg hook. Where it can't be told it is not: it is held then. */
+static __always_inline __u32 weir_is_foreign(void *ctx)
+{
+	if (edge_netns)
+		return bpf_get_netns_cookie(ctx) != edge_netns;
+	if (edge_netns_is_initial)
+		return bpf_get_netns_cookie(ctx) != bpf_get_netns_cookie(0);
+	return 0;
 }
 
 /* The process that runs now. Not for soft interrupts. */
-static __always_inline void weir_current(struct weir_owner *owner)
+static __always_inline void weir_current(void *ctx, struct weir_owner *owner)
 {
 	__u64 ids = bpf_get_current_uid_gid();
 
 	owner->pid = bpf_get_current_pid_tgid() >> 32;
 	owner->uid = (__u32)ids;
 	owner->gid = ids >> 32;
-	owner->foreign = 0;
+	owner->foreign = weir_is_foreign(ctx);
 	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
 }
 

@@ -83,7 +83,7 @@ static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u
 			return 1;
 	}
 
-	weir_current(&owner);
+	weir_current(ctx, &owner);
 	if (ctx->sk) { /* who uses the socket now, which may not be who made it */
 		kept = bpf_sk_storage_get(&owners, ctx->sk, &owner, BPF_SK_STORAGE_GET_F_CREATE);
 		if (kept && kept->pid != owner.pid)
@@ -156,7 +156,7 @@ int weir_sock_create(struct bpf_sock *sk)
 {
 	struct weir_owner owner;
 
-	weir_current(&owner);
+	weir_current(sk, &owner);
 	return bpf_sk_storage_get(&owners, sk, &owner, BPF_SK_STORAGE_GET_F_CREATE) ? 1 : 0;
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The edge gate on what comes in, at the driver (XDP): before the kernel has spent anything on it. */
+#include "bpf/edge_maps.bpf.h"
+#include "bpf/verdict.bpf.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct weir_frame;
+static __always_inline int xdp_load(const struct weir_frame *frame, __u32 offset, void *to, __u32 size);
+#define packet_load(frame, offset, to, size) xdp_load(frame, offset, to, size)
+
+#include "bpf/edge.bpf.h"
+
+#define FARTHEST 0x3fffu /* of what is read in a frame: the verifier wants a bound */
+
+static __always_inline int xdp_load(const struct weir_frame *frame, __u32 offset, void *to, __u32 size)
+{
+	const struct xdp_md *ctx = frame->ctx;
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u64 at = (__u64)frame->base + offset;
+
+	weir_opaque(at);
+	if (at > FARTHEST)
+		return -1;
+	data += at;
+	weir_opaque(data);
+	if (data + size > end)
+		return -1;
+	__builtin_memcpy(to, data, size);
+	return 0;
+}
+
+static __always_inline const struct weir_owner *tell_circumstance(const struct passage *p, struct weir_attempt *attempt)
+{
+	attempt->ifindex = ((const struct xdp_md *)p->frame.ctx)->ingress_ifindex;
+	return 0;
+}
+
+SEC("xdp")
+int weir_edge_xdp(struct xdp_md *ctx)
+{
+	struct passage p = {
+		.direction = WEIR_IN,
+		.frame = {.ctx = ctx, .length = ctx->data_end - ctx->data},
+	};
+
+	return judge_frame(&p) == WEIR_ALLOW ? XDP_PASS : XDP_DROP;
+}
+
+char LICENSE[] __weak SEC("license") = "GPL";
