@@ -11,7 +11,7 @@ function(bpf_program name)
   set(objects "")
   foreach(part ${ARGN})
     set(source ${CMAKE_CURRENT_SOURCE_DIR}/${part}.bpf.c)
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/${part}.bpf.o)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.${part}.o)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${WEIR_BPF_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Werror
@@ -19,7 +19,7 @@ function(bpf_program name)
               -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d
-      COMMENT "BPF ${part}" VERBATIM)
+      COMMENT "BPF ${name}: ${part}" VERBATIM)
     list(APPEND objects ${object})
   endforeach()
   set(linked ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
