@@ -32,9 +32,11 @@ struct passage {
 	__u32 own;        /* a kernel on this link made it for itself */
 	__u32 connected;  /* going out: a TCP socket of this host has the connection */
 	__u32 opener;     /* of an ICMP error: the way that opened the flow of what it quotes */
+	__u64 nothing;    /* 0, but the verifier doesn't know it */
 	struct weir_frame frame;
 	struct weir_packet packet;
 };
+_Static_assert(sizeof(struct weir_packet) % 8 == 0, "forget_how() goes through it by words");
 
 /* What only the hook knows of a frame, and only an event tells: interface, and going out also cgroup, cookie and owner
  * of the socket; gives the owner. */
@@ -317,6 +319,16 @@ static __always_inline int has_own_hop_limit(const struct weir_packet *packet)
 	return packet->hop_limit == 255;
 }
 
+/* The verifier walks on from here once for each way in which the packet could be read, unless it forgets what it learned
+ * of it on that way. It costs a few instructions. */
+static __always_inline void forget_how(struct passage *p)
+{
+	volatile __u64 *words = (volatile __u64 *)&p->packet;
+
+	for (__u32 i = 0; i < sizeof(p->packet) / 8; i++)
+		words[i] ^= p->nothing;
+}
+
 /* The packet in the frame. 0, or the reason to refuse; WEIR_REASON_FRAGMENT of a later part, too. */
 static __noinline __u32 read_packet(struct passage *p)
 {
@@ -333,7 +345,8 @@ static __noinline __u32 read_packet(struct passage *p)
 	p->own = has_own_hop_limit(&p->packet) && (p->direction == WEIR_IN || p->own);
 	if (!reason && p->own && p->direction == WEIR_OUT)
 		reason = weir_check_own(&p->frame, &p->packet);
-	return reason;
+	forget_how(p);
+	return reason ^ (__u32)p->nothing;
 }
 
 static __noinline void note_first_part(const struct passage *p)
@@ -431,6 +444,7 @@ static __always_inline int judge_frame(struct passage *p)
 		header = image_line(image, 0);
 	if (header) {
 		p->now = bpf_ktime_get_boot_ns();
+		p->nothing = header->magic ^ WEIR_MAGIC;
 		p->generation = header->generation;
 		p->answer = (__u64)header->generation << 32 |
 			    (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0);
