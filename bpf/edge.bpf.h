@@ -10,7 +10,7 @@
  * by the million. An entry that was pushed out is made again by the next packet that a row admits, or, of TCP, found
  * in the kernel's own table of connections. So a full table refuses, for a while, and never admits.
  *
- * Whoever includes this has defined packet_load(), defines tell_circumstance(), and calls judge_frame().
+ * Whoever includes this has defined packet_load(), defines read_frame() and tell_circumstance(), and calls judge_frame().
  */
 #ifndef WEIR_EDGE_BPF_H
 #define WEIR_EDGE_BPF_H
@@ -29,18 +29,41 @@ struct passage {
 	__u64 now;        /* boot clock, ns */
 	__u32 generation; /* of the policy in force when it came */
 	__u32 direction;
+	__u32 length;     /* of the frame, in bytes */
+	__u32 many;       /* as in struct weir_frame */
+	__u32 base;       /* where the IP header is */
+	__u32 ethertype;
 	__u32 own;        /* a kernel on this link made it for itself */
-	__u32 connected;  /* going out: a TCP socket of this host has the connection */
-	__u32 opener;     /* of an ICMP error: the way that opened the flow of what it quotes */
-	__u64 nothing;    /* 0, but the verifier doesn't know it */
-	struct weir_frame frame;
+	__u32 zero;
 	struct weir_packet packet;
+	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
 };
-_Static_assert(sizeof(struct weir_packet) % 8 == 0, "forget_how() goes through it by words");
+
+/* The frame that this processor judges: soft interrupts are off as long as it does. It stands here and not on the stack
+ * because that is short, and because the verifier then knows nothing of how the packet was read, and does not walk on
+ * once for each way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct passage);
+} passages __weak SEC(".maps");
+
+static __always_inline struct passage *this_passage(void)
+{
+	__u32 slot = 0;
+
+	return bpf_map_lookup_elem(&passages, &slot);
+}
+
+/* Reads link header, packet and what an ICMP error quotes into this_passage(); 0, or the reason to refuse. A global
+ * function, which the verifier walks through once. */
+static __always_inline __u32 read_frame(void *ctx);
 
 /* What only the hook knows of a frame, and only an event tells: interface, and going out also cgroup, cookie and owner
  * of the socket; gives the owner. */
-static __always_inline const struct weir_owner *tell_circumstance(const struct passage *p, struct weir_attempt *);
+static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
+								  struct weir_attempt *);
 
 static __always_inline int allowed(const struct passage *p)
 {
@@ -57,23 +80,14 @@ static __always_inline void refuse(struct passage *p, __u32 reason)
 	p->answer = (p->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED)) | reason << 8;
 }
 
-static __always_inline void ask_rows_of(struct passage *p, const struct weir_edge_key *ends, __u32 direction)
+/* Ask the rows of `direction`, which is not always the way the packet travels, about its flow. */
+static __always_inline void ask_rows(struct passage *p, __u32 direction)
 {
-	const __u32 *remote = (const __u32 *)ends->remote;
-	__u32 port = direction == WEIR_OUT ? ends->remote_port : ends->local_port;
+	const __u32 *remote = (const __u32 *)p->key.remote;
+	__u32 port = direction == WEIR_OUT ? p->key.remote_port : p->key.local_port;
 
 	p->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
-			     circumstances(direction, ends->protocol, port, edge_zone, p->own));
-}
-
-static __always_inline void make_key(struct weir_edge_key *key, const struct weir_packet *packet)
-{
-	__builtin_memcpy(key->local, packet->local, sizeof(key->local));
-	__builtin_memcpy(key->remote, packet->remote, sizeof(key->remote));
-	key->local_port = packet->local_port;
-	key->remote_port = packet->remote_port;
-	key->protocol = packet->protocol;
-	key->zone = (__u8)edge_zone;
+			     circumstances(direction, p->key.protocol, port, edge_zone, p->own));
 }
 
 static __always_inline __u64 lifetime(__u8 protocol, __u32 phase)
@@ -89,9 +103,9 @@ static __always_inline __u64 lifetime(__u8 protocol, __u32 phase)
 	return (phase & WEIR_PHASE_ANSWERED ? WEIR_LIFE_TCP : WEIR_LIFE_TCP_OPENING) * SECOND_NS;
 }
 
-static __always_inline int is_alive(const struct weir_edge_flow *flow, const struct weir_edge_key *key, __u64 now)
+static __always_inline int is_alive(const struct weir_edge_flow *flow, const struct passage *p)
 {
-	return flow && flow->seen + lifetime(key->protocol, flow->phase) >= now;
+	return flow && flow->seen + lifetime(p->key.protocol, flow->phase) >= p->now;
 }
 
 /* What this packet says of its flow. `keeps`: it keeps it alive. Words that would not change are not written: the
@@ -117,14 +131,14 @@ static __always_inline void note_packet(struct weir_edge_flow *flow, const struc
  * Does the packet belong to a flow of this table, which was opened the way of `opener`? A policy that came after the
  * flow judges it anew. Only the side that a row speaks of keeps a flow alive: answers alone don't.
  */
-static __always_inline int belongs(struct passage *p, void *table, const struct weir_edge_key *key, __u32 opener)
+static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 {
-	struct weir_edge_flow *flow = bpf_map_lookup_elem(table, key);
+	struct weir_edge_flow *flow = bpf_map_lookup_elem(table, &p->key);
 
-	if (!is_alive(flow, key, p->now))
+	if (!is_alive(flow, p))
 		return 0;
 	if (flow->generation != p->generation) {
-		ask_rows_of(p, key, opener);
+		ask_rows(p, opener);
 		if (!allowed(p))
 			return 0;
 		flow->generation = answer_generation(p->answer);
@@ -134,11 +148,11 @@ static __always_inline int belongs(struct passage *p, void *table, const struct 
 	return 1;
 }
 
-static __always_inline void begin(const struct passage *p, void *table, const struct weir_edge_key *key, __u32 phase)
+static __always_inline void begin(const struct passage *p, void *table, __u32 phase)
 {
 	struct weir_edge_flow flow = {.seen = p->now, .generation = answer_generation(p->answer), .phase = phase};
 
-	bpf_map_update_elem(table, key, &flow, BPF_ANY);
+	bpf_map_update_elem(table, &p->key, &flow, BPF_ANY);
 }
 
 static __always_inline int is_tcp(const struct passage *p)
@@ -163,54 +177,46 @@ static __always_inline __u32 differ(const __u8 *address, const __u32 *other)
 	return (a[0] ^ other[0]) | (a[1] ^ other[1]) | (a[2] ^ other[2]) | (a[3] ^ other[3]);
 }
 
-/*
- * The flow of the packet that an ICMP error quotes: NULL when there is none, and then it is refused. `key` and `opener`
- * become the flow's.
- */
-static __noinline struct weir_edge_flow *quoted_flow(struct passage *p, struct weir_edge_key *key)
+/* Of an ICMP error: the key becomes that of the packet that it quotes. An error goes to who sent what it quotes, and to
+ * nobody else. 0, or the reason to refuse. */
+static __always_inline __u32 read_quote(struct weir_frame *frame, struct passage *p)
 {
-	struct weir_edge_flow *flow;
+	struct weir_edge_key *key = &p->key;
+	__u16 port;
 
-	refuse(p, WEIR_REASON_NO_FLOW);
-	if (weir_parse_quote(&p->frame, &p->packet, key)) {
-		refuse(p, WEIR_REASON_MALFORMED);
-		return 0;
-	}
-	key->zone = (__u8)edge_zone;
-	/* An error goes to who sent what it quotes, and to nobody else. Going out, that is the peer: from here its packet
-	 * looks the other way round. */
-	if (p->direction == WEIR_OUT) {
-		__u16 port = key->local_port;
-
-		if (differ(key->local, p->packet.remote))
-			return 0;
-		__builtin_memcpy(key->local, key->remote, sizeof(key->local));
-		__builtin_memcpy(key->remote, p->packet.remote, sizeof(key->remote));
-		key->local_port = key->remote_port;
-		key->remote_port = port;
-	} else if (differ(key->local, p->packet.local)) {
-		return 0;
-	}
-	flow = bpf_map_lookup_elem(&opened, key);
-	p->opener = WEIR_OUT;
-	if (is_alive(flow, key, p->now))
-		return flow;
-	flow = bpf_map_lookup_elem(&accepted, key);
-	p->opener = WEIR_IN;
-	return is_alive(flow, key, p->now) ? flow : 0;
+	if (weir_parse_quote(frame, &p->packet, key))
+		return WEIR_REASON_MALFORMED;
+	if (p->direction == WEIR_IN)
+		return differ(key->local, p->packet.local) ? WEIR_REASON_NO_FLOW : 0;
+	/* Going out, the peer sent it: from here its packet looks the other way round. */
+	if (differ(key->local, p->packet.remote))
+		return WEIR_REASON_NO_FLOW;
+	__builtin_memcpy(key->local, key->remote, sizeof(key->local));
+	__builtin_memcpy(key->remote, p->packet.remote, sizeof(key->remote));
+	port = key->local_port;
+	key->local_port = key->remote_port;
+	key->remote_port = port;
+	return 0;
 }
 
 /* An ICMP error, either way, is admitted when the packet that it quotes belongs to a flow. */
-static __always_inline void judge_error(struct passage *p, struct weir_edge_key *key)
+static __always_inline void judge_error(struct passage *p)
 {
-	const struct weir_edge_flow *flow = quoted_flow(p, key);
+	const struct weir_edge_flow *flow = bpf_map_lookup_elem(&opened, &p->key);
+	__u32 opener = WEIR_OUT;
 
-	if (!flow)
-		return;
+	if (!is_alive(flow, p)) {
+		flow = bpf_map_lookup_elem(&accepted, &p->key);
+		opener = WEIR_IN;
+		if (!is_alive(flow, p)) {
+			refuse(p, WEIR_REASON_NO_FLOW);
+			return;
+		}
+	}
 	if (flow->generation == p->generation)
 		allow(p);
 	else
-		ask_rows_of(p, key, p->opener);
+		ask_rows(p, opener);
 }
 
 static __always_inline void make_fragment_key(struct weir_fragment_key *key, const struct passage *p)
@@ -220,14 +226,14 @@ static __always_inline void make_fragment_key(struct weir_fragment_key *key, con
 	__builtin_memcpy(key->destination, p->direction == WEIR_OUT ? p->packet.remote : p->packet.local,
 			 sizeof(key->destination));
 	key->id = p->packet.part_id;
-	if (p->frame.ethertype == WEIR_ETH_IPV4)
+	if (p->ethertype == WEIR_ETH_IPV4)
 		key->protocol = p->packet.protocol;
 	key->zone = (__u8)edge_zone;
 	key->direction = (__u8)p->direction;
 }
 
 /* A later part of a datagram: with its first, and not over it. */
-static __noinline void judge_part(struct passage *p)
+static __always_inline void judge_part(struct passage *p)
 {
 	struct weir_fragment_key key = {};
 	struct weir_fragment *first;
@@ -240,55 +246,59 @@ static __noinline void judge_part(struct passage *p)
 		allow(p);
 }
 
-static __always_inline void judge_out(struct passage *p, struct weir_edge_key *key)
+/* Has a TCP socket of this host the packet's connection? The kernel knows those that are older than the policy, and
+ * those whose entry was pushed out. */
+static __always_inline int is_connected(void *ctx, const struct passage *p)
 {
-	make_key(key, &p->packet);
-	if (!is_syn(p) && belongs(p, &opened, key, WEIR_OUT))
+	__u32 state = socket_state(ctx, &p->packet, p->packet.remote_port);
+
+	return state && state != BPF_TCP_LISTEN && state != BPF_TCP_CLOSE;
+}
+
+static __always_inline void judge_out(void *ctx, struct passage *p)
+{
+	__u32 answers_first = is_tcp(p) && (has_flags(p, WEIR_TCP_SYN | WEIR_TCP_ACK) ||
+					    (p->packet.tcp_flags & WEIR_TCP_RST));
+
+	if (!is_syn(p) && belongs(p, &opened, WEIR_OUT))
 		return;
 	if (p->packet.opens) {
-		ask_rows_of(p, key, WEIR_OUT);
+		ask_rows(p, WEIR_OUT);
 		if (allowed(p)) {
-			begin(p, &opened, key, is_syn(p) ? 0 : WEIR_PHASE_ANSWERED);
+			begin(p, &opened, is_syn(p) ? 0 : WEIR_PHASE_ANSWERED);
 			return;
 		}
 	}
-	if (is_syn(p) || belongs(p, &accepted, key, WEIR_IN))
+	if (is_syn(p) || belongs(p, &accepted, WEIR_IN))
 		return;
-	/* Answers of TCP to what has no entry: the first one, a reset, and those of a connection that this host has. */
-	if (is_tcp(p) && (has_flags(p, WEIR_TCP_SYN | WEIR_TCP_ACK) || (p->packet.tcp_flags & WEIR_TCP_RST) ||
-			  p->connected)) {
-		__u32 bare = p->packet.needed == p->packet.total;
-
-		ask_rows_of(p, key, WEIR_IN);
+	if (is_tcp(p)) { /* answers to what has no entry: the first one, a reset, a connection that this host has */
+		ask_rows(p, WEIR_IN);
 		if (!allowed(p))
 			return;
-		if (p->connected)
-			begin(p, &accepted, key, WEIR_PHASE_ANSWERED);
-		else if (!bare)
-			refuse(p, WEIR_REASON_NO_FLOW);
-		return;
+		if (answers_first && p->packet.needed == p->packet.total)
+			return;
+		if (!answers_first && is_connected(ctx, p)) {
+			begin(p, &accepted, WEIR_PHASE_ANSWERED);
+			return;
+		}
+		refuse(p, WEIR_REASON_NO_FLOW);
 	}
 	if (!p->packet.opens)
 		refuse(p, WEIR_REASON_NO_FLOW);
 }
 
-static __always_inline void judge_in(struct passage *p, struct weir_edge_key *key)
+static __always_inline void judge_in(void *ctx, struct passage *p)
 {
 	__u32 answers = 0; /* it comes from where a row lets this host open */
 
-	make_key(key, &p->packet);
-	if (!is_syn(p) && belongs(p, &opened, key, WEIR_OUT))
+	if (!is_syn(p) && belongs(p, &opened, WEIR_OUT))
 		return;
-	/* Before a packet that belongs to none of them is refused, or makes an entry, the kernel is asked: it knows the
-	 * connections that are older than the policy, and those whose entry was pushed out. Only for peers that a row
-	 * names, so that a flood does not come here. */
+	/* The kernel is asked only about peers that a row names: a flood does not come here. */
 	if (is_tcp(p) && !is_syn(p)) {
-		ask_rows_of(p, key, WEIR_OUT);
+		ask_rows(p, WEIR_OUT);
 		if (allowed(p)) {
-			__u32 state = socket_state(p->frame.ctx, &p->packet, p->packet.remote_port);
-
-			if (state && state != BPF_TCP_LISTEN) {
-				begin(p, &opened, key, WEIR_PHASE_ANSWERED);
+			if (is_connected(ctx, p)) {
+				begin(p, &opened, WEIR_PHASE_ANSWERED);
 				return;
 			}
 			answers = 1;
@@ -298,11 +308,11 @@ static __always_inline void judge_in(struct passage *p, struct weir_edge_key *ke
 		refuse(p, WEIR_REASON_NO_FLOW);
 		return;
 	}
-	if (!is_syn(p) && belongs(p, &accepted, key, WEIR_IN))
+	if (!is_syn(p) && belongs(p, &accepted, WEIR_IN))
 		return;
-	ask_rows_of(p, key, WEIR_IN);
+	ask_rows(p, WEIR_IN);
 	if (allowed(p) && !is_syn(p))
-		begin(p, &accepted, key, 0);
+		begin(p, &accepted, 0);
 	else if (!allowed(p) && answers)
 		refuse(p, WEIR_REASON_NO_FLOW);
 }
@@ -319,37 +329,58 @@ static __always_inline int has_own_hop_limit(const struct weir_packet *packet)
 	return packet->hop_limit == 255;
 }
 
-/* The verifier walks on from here once for each way in which the packet could be read, unless it forgets what it learned
- * of it on that way. It costs a few instructions. */
-static __always_inline void forget_how(struct passage *p)
-{
-	volatile __u64 *words = (volatile __u64 *)&p->packet;
-
-	for (__u32 i = 0; i < sizeof(p->packet) / 8; i++)
-		words[i] ^= p->nothing;
-}
-
-/* The packet in the frame. 0, or the reason to refuse; WEIR_REASON_FRAGMENT of a later part, too. */
-static __noinline __u32 read_packet(struct passage *p)
+static __always_inline __u32 read_packet(struct weir_frame *frame, struct passage *p)
 {
 	__u32 reason;
 
-	if (p->frame.ethertype == WEIR_ETH_IPV4)
-		reason = weir_parse_v4(&p->frame, p->direction, &p->packet);
+	if (frame->ethertype == WEIR_ETH_IPV4)
+		reason = weir_parse_v4(frame, p->direction, &p->packet);
 	else
-		reason = weir_parse_v6(&p->frame, p->direction, &p->packet);
+		reason = weir_parse_v6(frame, p->direction, &p->packet);
 	if (!reason)
-		reason = weir_check_lengths(&p->frame, p->direction, &p->packet);
+		reason = weir_check_lengths(frame, p->direction, &p->packet);
 	if (!reason)
 		reason = weir_check_flags(&p->packet);
 	p->own = has_own_hop_limit(&p->packet) && (p->direction == WEIR_IN || p->own);
 	if (!reason && p->own && p->direction == WEIR_OUT)
-		reason = weir_check_own(&p->frame, &p->packet);
-	forget_how(p);
-	return reason ^ (__u32)p->nothing;
+		reason = weir_check_own(frame, &p->packet);
+	if (reason)
+		return reason;
+	p->key.zone = (__u8)edge_zone;
+	if (p->packet.error)
+		return read_quote(frame, p);
+	__builtin_memcpy(p->key.local, p->packet.local, sizeof(p->key.local));
+	__builtin_memcpy(p->key.remote, p->packet.remote, sizeof(p->key.remote));
+	p->key.local_port = p->packet.local_port;
+	p->key.remote_port = p->packet.remote_port;
+	p->key.protocol = p->packet.protocol;
+	return 0;
 }
 
-static __noinline void note_first_part(const struct passage *p)
+/* What read_frame() does, on any hook. */
+static __always_inline __u32 read_all(void *ctx)
+{
+	struct passage *p = this_passage();
+	struct weir_frame frame = {.ctx = ctx};
+	__u32 reason;
+
+	if (!p)
+		return WEIR_REASON_MALFORMED;
+	frame.length = p->length;
+	frame.many = p->many;
+	reason = weir_parse_link(&frame, edge_link_header);
+	p->base = frame.base;
+	p->ethertype = frame.ethertype;
+	if (reason)
+		return reason;
+	if (frame.ethertype == WEIR_ETH_ARP)
+		return weir_check_arp(&frame);
+	if (frame.ethertype == WEIR_ETH_IPV4 || frame.ethertype == WEIR_ETH_IPV6)
+		return read_packet(&frame, p);
+	return WEIR_REASON_ETHERTYPE;
+}
+
+static __always_inline void note_first_part(const struct passage *p)
 {
 	struct weir_fragment_key part = {};
 	struct weir_fragment first = {
@@ -362,57 +393,41 @@ static __noinline void note_first_part(const struct passage *p)
 	bpf_map_update_elem(&fragments, &part, &first, BPF_ANY);
 }
 
-static __always_inline void judge_packet(struct passage *p)
-{
-	struct weir_edge_key key = {};
-	__u32 reason = read_packet(p);
-
-	if (reason == WEIR_REASON_FRAGMENT && p->packet.part_at) {
-		judge_part(p);
-		return;
-	}
-	if (reason) {
-		refuse(p, reason);
-		return;
-	}
-	if (p->packet.error)
-		judge_error(p, &key);
-	else if (p->direction == WEIR_OUT)
-		judge_out(p, &key);
-	else
-		judge_in(p, &key);
-	if (p->packet.more && allowed(p))
-		note_first_part(p);
-}
-
-static __always_inline int is_listed(const struct weir_trailer *trailer, __u16 ethertype)
+static __always_inline int is_listed(const struct weir_trailer *trailer, __u32 ethertype)
 {
 	for (__u32 i = 0; i < WEIR_ETHERTYPES; i++)
-		if (trailer && trailer->ethertypes[i] == ethertype)
+		if (trailer && trailer->ethertypes[i] && trailer->ethertypes[i] == ethertype)
 			return 1;
 	return 0;
 }
 
-/* Frames that are not IP. */
-static __always_inline void judge_link(struct passage *p, void *image)
+/* A frame that was read, with the reason that was found to refuse it, or 0. */
+static __always_inline void judge_read(void *ctx, struct passage *p, void *image, __u32 reason)
 {
-	__u32 reason = WEIR_REASON_ETHERTYPE;
-
-	if (p->frame.ethertype == WEIR_ETH_ARP)
-		reason = weir_check_arp(&p->frame);
-	else if (is_listed(image_line(image, 1), p->frame.ethertype))
-		reason = 0;
-	if (reason)
-		refuse(p, reason);
-	else
+	if (reason == WEIR_REASON_FRAGMENT && p->packet.part_at) {
+		judge_part(p);
+	} else if (reason == WEIR_REASON_ETHERTYPE && is_listed(image_line(image, 1), p->ethertype)) {
 		allow(p);
+	} else if (reason) {
+		refuse(p, reason);
+	} else if (p->ethertype == WEIR_ETH_ARP) {
+		allow(p);
+	} else {
+		if (p->packet.error)
+			judge_error(p);
+		else if (p->direction == WEIR_OUT)
+			judge_out(ctx, p);
+		else
+			judge_in(ctx, p);
+		if (p->packet.more && allowed(p))
+			note_first_part(p);
+	}
 }
 
-static __noinline int report(const struct passage *p)
+static __noinline int report(void *ctx, const struct passage *p)
 {
 	struct weir_attempt attempt = {.gate = WEIR_GATE_EDGE, .operation = WEIR_OP_PACKET};
-
-	const struct weir_owner *owner = tell_circumstance(p, &attempt);
+	const struct weir_owner *owner = tell_circumstance(ctx, p->direction, &attempt);
 
 	weir_copy16(attempt.local, p->packet.local);
 	weir_copy16(attempt.remote, p->packet.remote);
@@ -420,44 +435,37 @@ static __noinline int report(const struct passage *p)
 	attempt.remote_port = p->packet.remote_port;
 	attempt.reason = answer_reason(p->answer);
 	if (attempt.reason == WEIR_REASON_ETHERTYPE)
-		attempt.local_port = attempt.remote_port = p->frame.ethertype;
+		attempt.local_port = attempt.remote_port = (__u16)p->ethertype;
 	attempt.protocol = p->packet.protocol;
 	attempt.tcp_flags = p->packet.tcp_flags;
 	attempt.direction = (__u8)p->direction;
 	attempt.observe = !!(p->answer & WEIR_ANSWER_OBSERVE);
 	attempt.generation = answer_generation(p->answer);
-	attempt.length = p->frame.length - p->frame.base;
+	attempt.length = p->length - p->base;
 	return weir_report_merged(&attempt, owner, p->now);
 }
 
 /*
- * Judges one frame. `p` has its direction and `frame` with context, length and `many`; going out also `connected`, and
- * in `own` whether the socket is the kernel's. WEIR_ALLOW, or WEIR_REFUSE; what is refused has been reported.
+ * Judges the frame of `p`, which was all zero but for direction, length and `many`, and going out `connected` and
+ * whether the socket is the kernel's, in `own`. WEIR_ALLOW, or WEIR_REFUSE; what is refused has been reported.
  */
-static __always_inline int judge_frame(struct passage *p)
+static __always_inline int judge_frame(void *ctx, struct passage *p)
 {
 	const struct weir_header *header = 0;
 	void *image = published_image();
-	__u32 reason = WEIR_REASON_NO_POLICY;
 
 	if (image)
 		header = image_line(image, 0);
 	if (header) {
 		p->now = bpf_ktime_get_boot_ns();
-		p->nothing = header->magic ^ WEIR_MAGIC;
 		p->generation = header->generation;
 		p->answer = (__u64)header->generation << 32 |
 			    (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0);
-		reason = weir_parse_link(&p->frame, edge_link_header);
-	}
-	if (reason || !image) {
-		refuse(p, reason);
-	} else if (p->frame.ethertype != WEIR_ETH_IPV4 && p->frame.ethertype != WEIR_ETH_IPV6) {
-		judge_link(p, image);
+		judge_read(ctx, p, image, read_frame(ctx));
 	} else {
-		judge_packet(p);
+		refuse(p, WEIR_REASON_NO_POLICY);
 	}
-	return allowed(p) ? WEIR_ALLOW : report(p);
+	return allowed(p) ? WEIR_ALLOW : report(ctx, p);
 }
 
 #endif /* WEIR_EDGE_BPF_H */

@@ -21,13 +21,24 @@ static __always_inline int skb_load(const struct weir_frame *frame, __u32 offset
 	return bpf_skb_load_bytes(frame->ctx, frame->base + offset, to, size);
 }
 
-static __always_inline const struct weir_owner *tell_circumstance(const struct passage *p, struct weir_attempt *attempt)
+__attribute__((noinline)) int weir_read_skb(struct __sk_buff *skb)
 {
-	struct __sk_buff *skb = p->frame.ctx;
+	return (int)read_all(skb);
+}
+
+static __always_inline __u32 read_frame(void *ctx)
+{
+	return (__u32)weir_read_skb(ctx);
+}
+
+static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
+								  struct weir_attempt *attempt)
+{
+	struct __sk_buff *skb = ctx;
 	struct bpf_sock *sk = skb->sk;
 
 	attempt->ifindex = skb->ifindex;
-	if (p->direction == WEIR_IN)
+	if (direction == WEIR_IN)
 		return 0;
 	attempt->cgroup = bpf_skb_cgroup_id(skb);
 	attempt->cookie = bpf_get_socket_cookie(skb);
@@ -36,46 +47,34 @@ static __always_inline const struct weir_owner *tell_circumstance(const struct p
 	return sk ? bpf_sk_storage_get(&owners, sk, 0, 0) : 0;
 }
 
-static __always_inline int action_of(int verdict)
+static __always_inline int judge_skb(struct __sk_buff *skb, __u32 direction)
 {
-	return verdict == WEIR_ALLOW ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	struct passage *p = this_passage();
+	struct bpf_sock *sk = skb->sk;
+
+	if (!p)
+		return TC_ACT_SHOT;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->direction = direction;
+	p->length = skb->len;
+	p->many = skb->gso_segs > 1;
+	if (sk && direction == WEIR_OUT)
+		sk = bpf_sk_fullsock(sk);
+	if (sk && direction == WEIR_OUT) /* the kernel's own: no process made it, and no cgroup's gate noted it */
+		p->own = sk->family == AF_INET6 && sk->type == SOCK_RAW && !bpf_sk_storage_get(&owners, sk, 0, 0);
+	return judge_frame(skb, p) == WEIR_ALLOW ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 SEC("tc")
 int weir_edge_in(struct __sk_buff *skb)
 {
-	struct passage p = {
-		.direction = WEIR_IN,
-		.frame = {.ctx = skb, .length = skb->len, .many = skb->gso_segs > 1},
-	};
-
-	return action_of(judge_frame(&p));
-}
-
-/* States of a TCP socket in which it has a connection that both sides know of. */
-static __always_inline int is_connected(__u32 state)
-{
-	return state != BPF_TCP_CLOSE && state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_SENT;
+	return judge_skb(skb, WEIR_IN);
 }
 
 SEC("tc")
 int weir_edge_out(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct passage p = {
-		.direction = WEIR_OUT,
-		.frame = {.ctx = skb, .length = skb->len, .many = skb->gso_segs > 1},
-	};
-
-	if (sk)
-		sk = bpf_sk_fullsock(sk);
-	if (sk) {
-		/* The kernel's own: no process made it, and no cgroup's gate noted it. */
-		p.own = sk->family == AF_INET6 && sk->type == SOCK_RAW &&
-			!bpf_sk_storage_get(&owners, sk, 0, 0);
-		p.connected = sk->protocol == WEIR_IPPROTO_TCP && sk->type == SOCK_STREAM && is_connected(sk->state);
-	}
-	return action_of(judge_frame(&p));
+	return judge_skb(skb, WEIR_OUT);
 }
 
 char LICENSE[] __weak SEC("license") = "GPL";

@@ -32,21 +32,35 @@ static __always_inline int xdp_load(const struct weir_frame *frame, __u32 offset
 	return 0;
 }
 
-static __always_inline const struct weir_owner *tell_circumstance(const struct passage *p, struct weir_attempt *attempt)
+__attribute__((noinline)) int weir_read_xdp(struct xdp_md *ctx)
 {
-	attempt->ifindex = ((const struct xdp_md *)p->frame.ctx)->ingress_ifindex;
+	return (int)read_all(ctx);
+}
+
+static __always_inline __u32 read_frame(void *ctx)
+{
+	return (__u32)weir_read_xdp(ctx);
+}
+
+static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
+								  struct weir_attempt *attempt)
+{
+	(void)direction;
+	attempt->ifindex = ((struct xdp_md *)ctx)->ingress_ifindex;
 	return 0;
 }
 
 SEC("xdp")
 int weir_edge_xdp(struct xdp_md *ctx)
 {
-	struct passage p = {
-		.direction = WEIR_IN,
-		.frame = {.ctx = ctx, .length = ctx->data_end - ctx->data},
-	};
+	struct passage *p = this_passage();
 
-	return judge_frame(&p) == WEIR_ALLOW ? XDP_PASS : XDP_DROP;
+	if (!p)
+		return XDP_DROP;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->direction = WEIR_IN;
+	p->length = ctx->data_end - ctx->data;
+	return judge_frame(ctx, p) == WEIR_ALLOW ? XDP_PASS : XDP_DROP;
 }
 
 char LICENSE[] __weak SEC("license") = "GPL";

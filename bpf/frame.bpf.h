@@ -25,7 +25,7 @@ enum {
 #define WEIR_SHORTEST_FRAME 60u /* Ethernet pads to this, IEEE 802.3 clause 4.2.3.3 */
 
 struct weir_frame {
-	void *ctx;
+	void *ctx;       /* of the hook, or whatever packet_load() reads by */
 	__u32 base;      /* offset of what packet_load() counts from: 0, then the IP header */
 	__u32 length;    /* bytes, from the link header on */
 	__u32 many;      /* several packets in one, as the kernel joins them (GSO, GRO): lengths are of each */
