@@ -37,7 +37,7 @@ struct weir_frame {
  * must not carry anything (RFC 826). */
 static __always_inline __u32 weir_check_arp(struct weir_frame *frame)
 {
-	__u8 arp[8];
+	__u8 arp[8] WEIR_ALIGNED;
 
 	if (packet_load(frame, 0, arp, sizeof(arp)))
 		return WEIR_REASON_MALFORMED;
@@ -52,7 +52,7 @@ static __always_inline __u32 weir_check_arp(struct weir_frame *frame)
 /* Moves `base` to what stands behind the link header and its VLAN tags. 0, or the reason to refuse. */
 static __always_inline __u32 weir_parse_link(struct weir_frame *frame, __u32 link_header)
 {
-	__u8 type[2];
+	__u8 type[2] WEIR_ALIGNED;
 	__u8 version;
 
 	if (link_header == 0) { /* a tunnel's interface: no frame, the packet's version tells what it is */
@@ -122,7 +122,7 @@ static __always_inline __u32 weir_check_flags(const struct weir_packet *packet)
 static __always_inline __u32 weir_check_own(struct weir_frame *frame, const struct weir_packet *packet)
 {
 	__u32 size = packet->total - packet->payload;
-	__u8 head[8];
+	__u8 head[8] WEIR_ALIGNED;
 
 	if (packet_load(frame, packet->payload, head, sizeof(head)))
 		return WEIR_REASON_MALFORMED;

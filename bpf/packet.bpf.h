@@ -25,6 +25,9 @@ enum {
 	WEIR_IPPROTO_MPTCP = 262, /* Linux's socket(2) only; TCP on the wire */
 };
 
+/* Of bytes that packet_load() may fill by words. */
+#define WEIR_ALIGNED __attribute__((aligned(8)))
+
 #define WEIR_TCP_FIN 0x01
 #define WEIR_TCP_SYN 0x02
 #define WEIR_TCP_RST 0x04
@@ -105,7 +108,7 @@ static __always_inline __u32 weir_check_options(void *ctx, __u32 end)
 	__u32 offset = sizeof(struct weir_ip4);
 
 	for (__u32 i = 0; i < WEIR_IP_OPTIONS; i++) {
-		__u8 option[2]; /* type and length */
+		__u8 option[2] WEIR_ALIGNED; /* type and length */
 
 		if (offset >= end)
 			return 0;
@@ -179,7 +182,7 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 
 	next = ip.next_header;
 	for (__u32 i = 0; i <= WEIR_EXTENSIONS; i++) {
-		__u8 head[8]; /* next header, length; of a fragment: offset and flags, identification */
+		__u8 head[8] WEIR_ALIGNED; /* next header, length; of a fragment: offset and flags, identification */
 
 		packet->protocol = next;
 		packet->payload = offset;
@@ -212,7 +215,7 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct weir_packet *packet)
 {
 	__u32 offset = packet->payload;
-	__u8 b[16];
+	__u8 b[16] WEIR_ALIGNED;
 	__u16 source = 0, destination = 0;
 
 	packet->opens = 1;
@@ -320,7 +323,7 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 {
 	__u32 *local = (__u32 *)quoted->local, *remote = (__u32 *)quoted->remote;
 	__u32 offset = packet->payload;
-	__u8 b[8];
+	__u8 b[8] WEIR_ALIGNED;
 
 	if (packet->protocol == WEIR_IPPROTO_ICMP) {
 		struct weir_ip4 ip;
