@@ -109,7 +109,15 @@ Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortCla
 	return cells;
 }
 
-/// A row that no cell keeps never decides: an earlier one always does. Rows that weir adds itself may be so.
+/// What the matrix doesn't say of its own accord may well never match: rows that weir adds, and the copies of rows
+/// that it makes, whose ids end in "@" and what a matrix can't write.
+bool is_added(const BoundRow &row)
+{
+	return row.kernel_only || row.row.id.contains('@');
+}
+
+/// A row that no cell keeps never decides: an earlier one always does. Rows that weir adds itself may be so. At the
+/// edge, where nobody knows whose a packet is, also those that another component's row stands before.
 Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, const AddressClasses &addresses,
 			 const std::vector<weir_cell> &cells)
 {
@@ -119,18 +127,26 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			if (row != 0)
 				decides[row - 1] = true;
 	for (std::uint32_t row = 0; row < policy.rows.size(); ++row) {
-		if (decides[row] || policy.rows[row].kernel_only)
+		if (decides[row] || is_added(policy.rows[row]))
 			continue;
+		const auto &shadowed = policy.rows[row].row;
+		bool of_another = false;
 		std::vector<std::string> earlier;
 		for (const auto &cell : cells) {
 			if (!std::ranges::binary_search(ports.of_row[row], cell.port_class) ||
 			    !std::ranges::binary_search(addresses.sets.at(cell.address_class), row))
 				continue;
-			for (const auto number : cell.rows)
-				if (number != 0 && number - 1 < row &&
-				    (policy.rows[number - 1].zones & policy.rows[row].zones) != 0)
-					earlier.push_back(policy.rows[number - 1].row.id);
+			for (const auto number : cell.rows) {
+				if (number == 0 || number - 1 >= row ||
+				    (policy.rows[number - 1].zones & policy.rows[row].zones) == 0)
+					continue;
+				const auto &other = policy.rows[number - 1].row;
+				earlier.push_back(other.id);
+				of_another = of_another || other.component() != shadowed.component();
+			}
 		}
+		if (of_another && policy.scopes[policy.rows[row].scope].is_edge())
+			continue;
 		std::ranges::sort(earlier);
 		earlier.erase(std::ranges::unique(earlier).begin(), earlier.end());
 		std::string names;
@@ -138,7 +154,6 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			names += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", earlier[i]);
 		if (earlier.size() > 3)
 			names += fmt::format(" and {} more", earlier.size() - 3);
-		const auto &shadowed = policy.rows[row].row;
 		return policy::error_at_row(
 			shadowed, fmt::format("row \"{}\" can never match", shadowed.id),
 			fmt::format("what it admits is admitted by {}, which stand{} before it: leave one of them out",
@@ -255,12 +270,14 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 	trailer.scope_count = static_cast<std::uint32_t>(policy.scopes.size());
 	for (std::size_t scope = 0; scope < policy.scopes.size(); ++scope)
 		trailer.open_loopback |= policy.scopes[scope].open_loopback ? 1u << scope : 0u;
+	std::ranges::copy(policy.edge.ethertypes, trailer.ethertypes);
 	trailer.lines = builder.end();
 
 	header.magic = WEIR_MAGIC;
 	header.format = WEIR_FORMAT;
 	header.generation = options.generation;
-	header.flags = options.observe ? __u32{WEIR_IMAGE_OBSERVE} : 0u;
+	header.flags = (options.observe ? __u32{WEIR_IMAGE_OBSERVE} : 0u) |
+		       (policy.edge.present ? __u32{WEIR_IMAGE_EDGE} : 0u);
 	builder.part<weir_header>(0) = header;
 	builder.part<weir_trailer>(1) = trailer;
 	return builder.take();
@@ -273,6 +290,9 @@ Result<Image> compile(const BoundPolicy &policy, const CompileOptions &options)
 	if (policy.scopes.empty() || policy.scopes.size() > WEIR_SCOPES)
 		return fail(Exit::policy, fmt::format("the policy is for {} cgroups\n  give it 1 to {}",
 						      policy.scopes.size(), WEIR_SCOPES));
+	if (policy.edge.ethertypes.size() > WEIR_ETHERTYPES)
+		return fail(Exit::policy, fmt::format("the edge lets {} EtherTypes pass\n  give it up to {}",
+						      policy.edge.ethertypes.size(), WEIR_ETHERTYPES));
 	const auto ports = port_classes(policy.rows);
 	if (!ports)
 		return std::unexpected(ports.error());

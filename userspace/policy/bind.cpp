@@ -1,70 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix and site become a policy without names.
 #include "bpf/abi.h"
+#include "policy/binder.h"
 #include "policy/builtin.h"
-#include "policy/policy.h"
+#include "policy/host_services.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
 #include "policy/toml_file.h"
+#include "policy/zones.h"
 
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <set>
-#include <unordered_map>
 
 namespace weir::policy {
-namespace {
 
-template <typename Map>
-std::vector<std::string> keys_of(const Map &map)
-{
-	std::vector<std::string> keys;
-	keys.reserve(map.size());
-	for (const auto &[key, value] : map) {
-		keys.push_back(key);
-	}
-	return keys;
-}
-
-std::string or_else(std::string suggestion, std::string otherwise)
-{
-	return suggestion.empty() ? std::move(otherwise) : std::move(suggestion);
-}
-
-// A key of TOML: bare when it can be.
 std::string toml_key(const std::string &name)
 {
 	return id_complaint(name).empty() && !name.contains('.') ? name : in_quotes(name);
 }
-
-class Binder {
-public:
-	Binder(const Matrix &matrix, const Site &site) : matrix_(matrix), site_(site) {}
-
-	Result<BoundPolicy> bind();
-
-private:
-	Result<> scenario() const;
-	Result<> optional_ids() const;
-	Result<> row(const Row &);
-	Result<std::uint8_t> scope_of(const Row &);
-	Result<std::vector<Prefix>> peers_of(const Row &) const;
-	[[nodiscard]] std::uint8_t zones_of(const Row &, const std::vector<Prefix> &) const;
-	Result<> family(const Row &, const std::vector<Prefix> &) const;
-	Result<> unused() const;
-	[[nodiscard]] bool is_on(const Row &) const;
-	[[nodiscard]] std::string site_name() const;
-	[[nodiscard]] std::string mistyped(std::string_view table, std::string_view key) const;
-	[[nodiscard]] std::unexpected<Error> row_error(const Row &, std::string_view key, std::string_view what,
-						       std::string_view hint) const;
-
-	const Matrix &matrix_;
-	const Site &site_;
-	BoundPolicy policy_;
-	std::unordered_map<std::string, std::uint8_t> scopes_; ///< by cgroup
-	std::set<std::string, std::less<>> used_;              ///< names of rows, on or off
-};
 
 std::string Binder::site_name() const
 {
@@ -81,7 +35,9 @@ std::string Binder::mistyped(std::string_view table, std::string_view key) const
 std::unexpected<Error> Binder::row_error(const Row &row, std::string_view key, std::string_view what,
 					 std::string_view hint) const
 {
-	return error_at(matrix_.text, place_of_row_key(matrix_, row, key),
+	const auto is_it = [&](const Row &other) { return &other == &row; };
+	const Matrix &matrix = std::ranges::any_of(services_.rows, is_it) ? services_ : matrix_;
+	return error_at(matrix.text, place_of_row_key(matrix, row, key),
 			"row " + in_quotes(row.id) + ": " + std::string(what), hint);
 }
 
@@ -105,6 +61,13 @@ Result<> Binder::optional_ids() const
 {
 	for (std::size_t index = 0; index < site_.optional.size(); index++) {
 		const std::string &id = site_.optional[index];
+		const auto service = std::ranges::find(services_.rows, id, &Row::id);
+		if (service != services_.rows.end()) {
+			return error_at(site_.text, place_of_optional(site_, index),
+					"row " + in_quotes(id) + " is a host service: it is on when " +
+						in_quotes(switch_of(*service)) + " is bound",
+					"take it out of the list, and bind the name in [names]");
+		}
 		const auto row = std::ranges::find(matrix_.rows, id, &Row::id);
 		if (row == matrix_.rows.end()) {
 			std::vector<std::string> ids;
@@ -126,40 +89,60 @@ Result<> Binder::optional_ids() const
 	return {};
 }
 
-Result<std::uint8_t> Binder::scope_of(const Row &row)
+std::string Binder::add_cgroup(const std::string &component) const
 {
-	const bool out = row.dir == Direction::out;
-	const std::string_view key = out ? "source" : "destination";
-	const std::string &component = row.component();
+	return "add to [cgroups] in " + site_name() + ": " + toml_key(component) + " = \"/sys/fs/cgroup/...\"";
+}
+
+std::optional<std::uint8_t> Binder::held_by(const std::string &component) const
+{
 	const auto cgroup = site_.cgroups.find(component);
-	if (cgroup == site_.cgroups.end()) {
-		if (site_.cgroups.contains(row.peer())) {
-			return row_error(row, key,
-					 in_quotes(component) + " is not a component of this host, but its peer is",
-					 std::string("is dir = \"") + (out ? "in" : "out") + "\" meant?");
-		}
-		const std::string near = nearest(component, keys_of(site_.cgroups));
-		return row_error(row, key, "component " + in_quotes(component) + " has no cgroup",
-				 !near.empty() ? mistyped("cgroups", near)
-					       : "add to [cgroups] in " + site_name() + ": " + toml_key(component) +
-							 " = \"/sys/fs/cgroup/...\"");
-	}
+	return cgroup == site_.cgroups.end() ? std::nullopt : std::optional(scopes_.at(cgroup->second));
+}
+
+// The component has a cgroup; now that cgroup has a scope, and the component is one of it.
+Result<> Binder::cgroup_of(const std::string &component)
+{
+	const std::string &cgroup = site_.cgroups.at(component);
 	const auto next = static_cast<std::uint8_t>(policy_.scopes.size());
-	const auto [found, fresh] = scopes_.emplace(cgroup->second, next);
+	const auto [found, fresh] = scopes_.emplace(cgroup, next);
 	if (fresh) {
-		if (next == WEIR_SCOPES) {
+		const unsigned most = WEIR_SCOPES - (site_.edge.present ? 1 : 0);
+		if (next == most) {
 			return error_at(site_.text, place_of_site_key(site_, "cgroups", component),
-					"more than " + std::to_string(WEIR_SCOPES) + " cgroups",
+					"more than " + std::to_string(most) + " cgroups" +
+						(site_.edge.present ? " beside the edge" : ""),
 					"let components share a cgroup, or use a second instance");
 		}
-		policy_.scopes.push_back({cgroup->second, {}, site_.open_loopback});
+		policy_.scopes.push_back({cgroup, {}, site_.open_loopback});
 	}
 	std::vector<std::string> &components = policy_.scopes[found->second].components;
 	if (const auto at = std::ranges::lower_bound(components, component);
 	    at == components.end() || *at != component) {
 		components.insert(at, component);
 	}
-	return found->second;
+	return {};
+}
+
+// With an edge a component needs no cgroup: then it is one of all that the edge alone holds.
+Result<> Binder::scope_of(const Row &row)
+{
+	const bool out = row.dir == Direction::out;
+	const std::string_view key = out ? "source" : "destination";
+	const std::string &component = row.component();
+	if (site_.cgroups.contains(component)) {
+		return cgroup_of(component);
+	}
+	if (site_.cgroups.contains(row.peer())) {
+		return row_error(row, key, in_quotes(component) + " is not a component of this host, but its peer is",
+				 std::string("is dir = \"") + (out ? "in" : "out") + "\" meant?");
+	}
+	if (site_.edge.present) {
+		return {};
+	}
+	const std::string near = nearest(component, keys_of(site_.cgroups));
+	return row_error(row, key, "component " + in_quotes(component) + " has no cgroup",
+			 near.empty() ? add_cgroup(component) : mistyped("cgroups", near));
 }
 
 Result<std::vector<Prefix>> Binder::peers_of(const Row &row) const
@@ -180,28 +163,6 @@ Result<std::vector<Prefix>> Binder::peers_of(const Row &row) const
 									  toml_key(peer) + " = \"ADDRESS\""));
 	}
 	return bound->second;
-}
-
-// "From localhost" is what came in by the loopback interface. A name's addresses are looked for on the network;
-// and on loopback, too, where it keeps to the rows: there an address of this very host travels.
-std::uint8_t Binder::zones_of(const Row &row, const std::vector<Prefix> &peers) const
-{
-	if (row.peer() == localhost_name) {
-		return zone_loopback;
-	}
-	if (row.peer() == internet_name) {
-		return zone_network;
-	}
-	const Prefix loopback4 = *Prefix::parse("127.0.0.0/8");
-	const Prefix loopback6 = *Prefix::parse("::1");
-	const auto is_loopback = [&](const Prefix &prefix) {
-		return loopback4.contains(prefix) || loopback6.contains(prefix);
-	};
-	if (std::ranges::all_of(peers, is_loopback)) {
-		return zone_loopback;
-	}
-	const bool both = !site_.open_loopback || std::ranges::any_of(peers, is_loopback);
-	return both ? zone_loopback | zone_network : zone_network;
 }
 
 Result<> Binder::family(const Row &row, const std::vector<Prefix> &peers) const
@@ -225,6 +186,32 @@ Result<> Binder::family(const Row &row, const std::vector<Prefix> &peers) const
 	return {};
 }
 
+// Puts a row that is on into its component's cgroup, and into the edge's table where the edge sees what it admits.
+Result<> Binder::hold(const Row &row, std::vector<Prefix> peers)
+{
+	BoundRow bound;
+	bound.row = row;
+	bound.zones = zones_of(row, peers, site_.open_loopback);
+	bound.peers = std::move(peers);
+	if (bound.zones == 0) {
+		return row_error(row, "zone",
+				 "can never match: " + in_quotes(row.peer()) + " has loopback addresses only",
+				 "take the zone out, or bind an address inside the tunnel");
+	}
+	const std::optional<std::uint8_t> scope = held_by(row.component());
+	const bool at_edge = edge_.add(bound, scope.has_value());
+	if (scope) {
+		bound.scope = *scope;
+		policy_.rows.push_back(std::move(bound));
+	} else if (!at_edge && !is_used_by_a_component(row)) {
+		return row_error(row, row.dir == Direction::out ? "destination" : "source",
+				 "by loopback nothing passes the edge, and component " + in_quotes(row.component()) +
+					 " has no cgroup",
+				 add_cgroup(row.component()));
+	}
+	return {};
+}
+
 Result<> Binder::row(const Row &row)
 {
 	used_.insert(row.peer());
@@ -232,9 +219,12 @@ Result<> Binder::row(const Row &row)
 		policy_.off.push_back(row);
 		return {};
 	}
-	const Result<std::uint8_t> scope = scope_of(row);
-	if (!scope) {
-		return std::unexpected(scope.error());
+	if (const Result<> good = scope_of(row); !good) {
+		return good;
+	}
+	if (!row.zone.empty() && !site_.edge.present) {
+		return row_error(row, "zone", "a row inside a tunnel needs [edge]: no cgroup knows the interface",
+				 "add to " + site_name() + ": [edge]");
 	}
 	Result<std::vector<Prefix>> peers = peers_of(row);
 	if (!peers) {
@@ -244,13 +234,7 @@ Result<> Binder::row(const Row &row)
 	if (const Result<> good = family(row, *peers); !good) {
 		return good;
 	}
-	BoundRow bound;
-	bound.row = row;
-	bound.scope = *scope;
-	bound.zones = zones_of(row, *peers);
-	bound.peers = std::move(*peers);
-	policy_.rows.push_back(std::move(bound));
-	return {};
+	return hold(row, std::move(*peers));
 }
 
 // A binding that nothing uses is most likely a typing error: of the name that then stays without its own.
@@ -290,47 +274,75 @@ Result<> Binder::unused() const
 	return {};
 }
 
+// Ids of rows that weir makes end in what a matrix can't write, "@" and more; but for neighbour discovery where the
+// policy is of one scope.
+Result<> Binder::twice() const
+{
+	std::set<std::string_view> ids;
+	for (const BoundRow &bound : policy_.rows) {
+		if (ids.insert(bound.row.id).second) {
+			continue;
+		}
+		for (const Matrix *matrix : {&matrix_, &services_}) {
+			const auto own = std::ranges::find(matrix->rows, bound.row.id, &Row::id);
+			if (own != matrix->rows.end()) {
+				return row_error(*own, "id", "a row that ships with weir has this id",
+						 "give the row another one");
+			}
+		}
+		return error_at({}, site_.place, "two rows would have the id " + in_quotes(bound.row.id),
+				"call the component " + in_quotes(bound.row.component()) + " otherwise");
+	}
+	return {};
+}
+
 Result<BoundPolicy> Binder::bind()
 {
 	policy_.scenario = matrix_.scenario;
 	policy_.title = matrix_.title;
-	if (const Result<> good = scenario(); !good) {
-		return std::unexpected(good.error());
-	}
-	if (const Result<> good = optional_ids(); !good) {
-		return std::unexpected(good.error());
+	for (const Result<> &good : {scenario(), check_host_services(services_), ids_of_services(), optional_ids()}) {
+		if (!good) {
+			return std::unexpected(good.error());
+		}
 	}
 	for (const Row &one : matrix_.rows) {
 		if (const Result<> good = row(one); !good) {
 			return std::unexpected(good.error());
 		}
 	}
-	if (policy_.rows.empty()) {
+	for (const Row &one : services_.rows) {
+		if (const Result<> good = host_service(one); !good) {
+			return std::unexpected(good.error());
+		}
+	}
+	for (const auto &[component, ids] : site_.services) {
+		if (const Result<> good = services_of(component, ids); !good) {
+			return std::unexpected(good.error());
+		}
+	}
+	if (policy_.rows.empty() && edge_.empty()) {
 		return error_at({}, site_.place, "no row is on: there is nothing to hold anyone to",
-				"turn on an optional row: optional = [\"ROW-ID\"]");
+				std::string("turn on an optional row: optional = [\"ROW-ID\"]") +
+					(site_.edge.present ? ", or bind the peer of a host service" : ""));
 	}
 	if (const Result<> good = unused(); !good) {
 		return std::unexpected(good.error());
 	}
+	edge_.append_to(policy_);
+	policy_.off.insert(policy_.off.end(), services_off_.begin(), services_off_.end());
 	for (std::size_t scope = 0; scope < policy_.scopes.size(); scope++) {
 		append_builtin_rows(policy_, static_cast<std::uint8_t>(scope));
 	}
-	std::set<std::string_view> ids;
-	for (const BoundRow &bound : policy_.rows) {
-		if (!ids.insert(bound.row.id).second) {
-			const auto own = std::ranges::find(matrix_.rows, bound.row.id, &Row::id);
-			return row_error(*own, "id", "a row that ships with weir has this id",
-					 "give the row another one");
-		}
+	if (const Result<> good = twice(); !good) {
+		return std::unexpected(good.error());
 	}
 	return std::move(policy_);
 }
 
-} // namespace
-
-Result<BoundPolicy> bind(const Matrix &matrix, const Site &site)
+Result<BoundPolicy> bind(const Matrix &matrix, const Site &site, const Matrix &host_services)
 {
-	return Binder(matrix, site).bind();
+	static const Matrix none;
+	return Binder(matrix, site, site.edge.present ? host_services : none).bind();
 }
 
 } // namespace weir::policy

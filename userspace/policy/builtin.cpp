@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/builtin.h"
 
+#include "policy/host_services.h"
+
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -54,14 +56,15 @@ std::string owner_of(const Scope &scope)
 
 void append_builtin_rows(BoundPolicy &policy, std::uint8_t scope)
 {
-	const std::string owner = owner_of(policy.scopes[scope]);
+	const bool edge = policy.scopes[scope].is_edge();
+	const std::string owner = edge ? std::string(host_component) : owner_of(policy.scopes[scope]);
+	const std::string suffix = edge                   ? (scope > 0 ? "@edge" : "")
+				   : policy.cgroups() > 1 ? '@' + std::to_string(scope)
+							  : "";
 	for (const Builtin &builtin : builtins) {
 		const bool out = builtin.dir == Direction::out;
 		BoundRow bound;
-		bound.row.id = builtin.id;
-		if (policy.scopes.size() > 1) {
-			bound.row.id += '@' + std::to_string(scope);
-		}
+		bound.row.id = std::string(builtin.id) + suffix;
 		bound.row.dir = builtin.dir;
 		bound.row.source = out ? owner : std::string(builtin.peer);
 		bound.row.destination = out ? std::string(builtin.peer) : owner;
@@ -70,7 +73,8 @@ void append_builtin_rows(BoundPolicy &policy, std::uint8_t scope)
 		bound.row.type = "host";
 		bound.row.comment = builtin.comment;
 		bound.scope = scope;
-		bound.zones = zone_network;
+		// Tunnels that have neighbours have their discovery inside; without an edge nobody knows them.
+		bound.zones = policy.edge.present ? zone_network | zone_tunnel : zone_network;
 		bound.kernel_only = true;
 		for (const std::string_view text : builtin.prefixes) {
 			if (const std::optional<Prefix> prefix = Prefix::parse(text); prefix) {

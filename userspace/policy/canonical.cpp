@@ -2,12 +2,14 @@
 // The policy as canonical JSON: members in a fixed order, no white space, numbers as integers. Lists of addresses
 // are written once, in the order of their first row: a name with a thousand addresses may have many rows.
 #include "bpf/abi.h"
+#include "policy/edge_file.h"
 #include "policy/json_text.h"
 #include "policy/policy.h"
 #include "policy/row_rules.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -58,6 +60,9 @@ void append_row(std::string &out, const Row &row)
 	append_member(out, "type", row.type);
 	append_member(out, "status", text_of(row.status));
 	append_member(out, "comment", row.comment);
+	if (!row.zone.empty()) { // so that a policy without an edge has the text that it always had
+		append_member(out, "zone", row.zone);
+	}
 }
 
 template <typename Range, typename Append>
@@ -114,7 +119,36 @@ Row row_of(const json &object)
 	row.service = object.at("service").get<std::string>();
 	row.type = object.at("type").get<std::string>();
 	row.comment = object.at("comment").get<std::string>();
+	if (object.contains("zone")) {
+		row.zone = object.at("zone").get<std::string>();
+		if (row.zone != tunnel_zone) {
+			not_a_policy("row " + row.id + ": unknown zone");
+		}
+	}
 	return row;
+}
+
+Edge edge_of(const json &object)
+{
+	Edge edge;
+	edge.present = true;
+	edge.interfaces = object.at("interfaces").get<std::vector<std::string>>();
+	edge.tunnels = object.at("tunnels").get<std::vector<std::string>>();
+	edge.ingress = object.at("ingress").get<std::string>();
+	for (const json &type : object.at("ethertypes").get_ref<const json::array_t &>()) {
+		if (!type.is_number_unsigned() || type.get<std::uint64_t>() > 0xffff ||
+		    (!edge.ethertypes.empty() && type.get<std::uint64_t>() <= edge.ethertypes.back())) {
+			not_a_policy("ethertypes are not EtherTypes in their order");
+		}
+		edge.ethertypes.push_back(type.get<std::uint16_t>());
+	}
+	edge.flows = number_of<std::uint32_t>(object, "flows");
+	const auto &modes = ingress_modes();
+	if (edge.ethertypes.size() > WEIR_ETHERTYPES || edge.flows < least_flows || edge.flows > most_flows ||
+	    std::ranges::find(modes, edge.ingress) == modes.end()) {
+		not_a_policy("the edge is none that a site can have");
+	}
+	return edge;
 }
 
 std::vector<std::vector<Prefix>> lists_of(const json &array)
@@ -149,6 +183,17 @@ BoundPolicy policy_of(const json &root)
 	if (policy.scopes.size() > WEIR_SCOPES) {
 		not_a_policy("more cgroups than " + std::to_string(WEIR_SCOPES));
 	}
+	if (root.contains("edge")) {
+		policy.edge = edge_of(root.at("edge"));
+	}
+	for (const Scope &scope : policy.scopes) {
+		if (scope.is_edge() != (policy.edge.present && &scope == &policy.scopes.back())) {
+			not_a_policy("the last scope, and no other, is the edge of a policy that has one");
+		}
+	}
+	if (policy.edge.present && policy.scopes.empty()) {
+		not_a_policy("the edge has no scope");
+	}
 	const std::vector<std::vector<Prefix>> lists = lists_of(root.at("peers"));
 	for (const json &object : root.at("rows").get_ref<const json::array_t &>()) {
 		BoundRow row;
@@ -167,6 +212,18 @@ BoundPolicy policy_of(const json &root)
 		policy.off.push_back(row_of(object));
 	}
 	return policy;
+}
+
+void append_edge(std::string &out, const Edge &edge)
+{
+	const auto append_name = [&](const std::string &name) { append_json(out, name); };
+	out += ",\"edge\":{\"ingress\":";
+	append_json(out, edge.ingress);
+	append_list(out, "interfaces", edge.interfaces, append_name);
+	append_list(out, "tunnels", edge.tunnels, append_name);
+	append_list(out, "ethertypes", edge.ethertypes, [&](std::uint16_t type) { out += std::to_string(type); });
+	append_number(out, "flows", edge.flows);
+	out += '}';
 }
 
 } // namespace
@@ -232,6 +289,9 @@ std::string canonical(const BoundPolicy &policy)
 		append_row(out, row);
 		out += '}';
 	});
+	if (policy.edge.present) {
+		append_edge(out, policy.edge);
+	}
 	out += '}';
 	return out;
 }

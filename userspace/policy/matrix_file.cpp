@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kind = "a matrix file";
 constexpr std::array<std::string_view, 5> file_keys = {"format", "scenario", "title", "component", "row"};
-constexpr std::array<std::string_view, 9> row_keys = {"id",      "dir",  "source", "destination", "port",
-						      "service", "type", "status", "comment"};
+constexpr std::array<std::string_view, 10> row_keys = {"id",      "dir",  "source", "destination", "port",
+						       "service", "type", "status", "comment",     "zone"};
 constexpr std::string_view row_hint =
 	"a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
 
@@ -29,6 +29,7 @@ private:
 	Result<Row> row(const toml::table &);
 	Result<> words_of(const toml::table &, Row &) const;
 	Result<> choices_of(const toml::table &, Row &) const;
+	Result<> zone_of(const toml::table &, Row &) const;
 	Result<> check(const toml::table &, const Row &);
 
 	const TomlFile &file_;
@@ -38,7 +39,7 @@ private:
 Result<> MatrixReader::header(Matrix &matrix) const
 {
 	const toml::table &root = file_.root();
-	if (root.contains("names") || root.contains("cgroups")) {
+	if (root.contains("names") || root.contains("cgroups") || root.contains("edge")) {
 		return error_at({}, {file_.place(root.source()).file, 0, 0}, "this is a site file, not a matrix",
 				"a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
 	}
@@ -145,6 +146,29 @@ Result<> MatrixReader::choices_of(const toml::table &table, Row &row) const
 	return {};
 }
 
+// Not a column of the page: where it stands, the row says more than the page does.
+Result<> MatrixReader::zone_of(const toml::table &table, Row &row) const
+{
+	const toml::node *node = table.get("zone");
+	if (node == nullptr) {
+		return {};
+	}
+	const Result<std::string> zone = file_.string(*node, "zone");
+	if (!zone) {
+		return std::unexpected(zone.error());
+	}
+	if (*zone != tunnel_zone) {
+		return file_.error(node->source(), in_quotes(*zone) + " is not a zone of a row",
+				   "use \"tunnel\"; a row that belongs to no tunnel has no zone");
+	}
+	if (row.peer() == localhost_name) {
+		return file_.error(node->source(), "\"localhost\" is not inside a tunnel",
+				   "take the zone out, or name a peer that is");
+	}
+	row.zone = *zone;
+	return {};
+}
+
 Result<> MatrixReader::check(const toml::table &table, const Row &row)
 {
 	const auto [seen, fresh] = ids_.emplace(row.id, row.place.line);
@@ -172,6 +196,9 @@ Result<Row> MatrixReader::row(const toml::table &table)
 		return std::unexpected(good.error());
 	}
 	if (const Result<> good = choices_of(table, row); !good) {
+		return std::unexpected(good.error());
+	}
+	if (const Result<> good = zone_of(table, row); !good) {
 		return std::unexpected(good.error());
 	}
 	if (const Result<> good = check(table, row); !good) {

@@ -65,19 +65,19 @@ struct Matrix {
 struct Edge {
 	bool present = false;                ///< the policy has an edge
 	std::vector<std::string> interfaces; ///< names; empty: "auto", every interface that leads off the host
-	std::vector<std::string> tunnels;    ///< names of interfaces that are tunnels, besides those whose kind says so
-	std::string ingress = "auto";        ///< "auto": native XDP where the driver has it, else tc; "tc"; "xdp-generic"
-	std::vector<std::uint16_t> ethertypes; ///< that pass besides IPv4, IPv6 and ARP; sorted, at most WEIR_ETHERTYPES
-	std::uint32_t flows = 65536;           ///< bound of each table of flows
+	std::vector<std::string> tunnels; ///< names of interfaces that are tunnels, besides those whose kind says so
+	std::string ingress = "auto"; ///< "auto": native XDP where the driver has it, else tc; "tc"; "xdp-generic"
+	std::vector<std::uint16_t> ethertypes; ///< that pass besides IPv4, IPv6, ARP; sorted, up to WEIR_ETHERTYPES
+	std::uint32_t flows = 65536; ///< bound of each table of flows
 	bool operator==(const Edge &) const = default;
 };
 
 /// What the names mean here.
 struct Site {
 	std::string scenario;
-	std::map<std::string, std::vector<Prefix>> names;  ///< researcher -> its addresses
-	std::map<std::string, std::string> cgroups;        ///< component -> directory in cgroup2
-	std::vector<std::string> optional;                 ///< ids of the optional rows that are on
+	std::map<std::string, std::vector<Prefix>> names; ///< researcher -> its addresses
+	std::map<std::string, std::string> cgroups; ///< component -> directory in cgroup2
+	std::vector<std::string> optional; ///< ids of the optional rows that are on
 	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
 	Edge edge{};
 	/// component -> ids of rows of host services that it uses itself
@@ -93,7 +93,7 @@ constexpr std::uint8_t zone_tunnel = 4;
 /// A row whose names have become addresses.
 struct BoundRow {
 	Row row;
-	std::uint8_t scope = 0;  ///< index into BoundPolicy::scopes
+	std::uint8_t scope = 0; ///< index into BoundPolicy::scopes
 	std::uint8_t zones = zone_network;
 	bool kernel_only = false; ///< only packets that the kernel itself makes (neighbour discovery)
 	std::vector<Prefix> peers; ///< sorted, none empty

@@ -27,7 +27,8 @@ std::string compared(const Row &row)
 	for (const std::string &column : columns_of(row)) {
 		out += "| " + squeezed(column) + ' ';
 	}
-	return out + '|';
+	// No column: a row that belongs inside a tunnel is not the page's.
+	return out + '|' + (row.zone.empty() ? "" : " zone " + row.zone + " |");
 }
 
 std::string heading_of(const Matrix &matrix)
@@ -55,6 +56,9 @@ std::string to_toml(const Matrix &matrix)
 		append_key(out, "status", text_of(row.status));
 		if (!row.comment.empty()) {
 			append_key(out, "comment", row.comment);
+		}
+		if (!row.zone.empty()) {
+			append_key(out, "zone", row.zone);
 		}
 	}
 	return out;

@@ -22,11 +22,14 @@ Result<Site> parse_site(std::string_view text, const std::string &file);
 Result<Service> parse_service(std::string_view text);
 
 /// Give every name its addresses and every component its cgroup; add the rows that ship with weir (neighbour
-/// discovery, builtin.h). Errors: a mandatory row whose name is not bound, a bound name that no row uses, a
-/// component without a cgroup, an optional id that the matrix does not have.
-Result<BoundPolicy> bind(const Matrix &, const Site &);
+/// discovery, builtin.h). Where the site has an edge, that is the last scope and has a copy of each row that it sees
+/// ("ID@edge"), and `host_services` are rows of it where the site binds their peers; a component that uses one itself
+/// has a copy, "ID@COMPONENT". Errors: a mandatory row whose name is not bound, a bound name that no row uses, a
+/// component without a cgroup (where there is no edge), an optional id that the matrix does not have.
+Result<BoundPolicy> bind(const Matrix &, const Site &, const Matrix &host_services = {});
 
-/// Read a site file and the matrix it names: `scenario`.toml beside the site file, else in `policies_dir`.
+/// Read a site file and the matrix it names: `scenario`.toml beside the site file, else in `policies_dir`. If it has an
+/// edge, host-services.toml, too, which is looked for in the same way.
 Result<BoundPolicy> load(const std::string &site_file, const std::string &policies_dir);
 
 /// The policy as canonical JSON: same policy, same bytes. What the digest is taken of and the image carries.

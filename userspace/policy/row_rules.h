@@ -20,6 +20,9 @@ constexpr bool is_builtin_name(std::string_view name)
 	return name == localhost_name || name == internet_name;
 }
 
+/// The one value that a row's `zone` may have.
+constexpr std::string_view tunnel_zone = "tunnel";
+
 std::string_view text_of(Direction);
 std::string_view text_of(Status);
 std::optional<Direction> direction_from(std::string_view);

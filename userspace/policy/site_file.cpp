@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A site file: which scenario, what its names mean here, where its components run, what is turned on.
+#include "policy/edge_file.h"
 #include "policy/policy.h"
 #include "policy/prefix_rules.h"
 #include "policy/row_rules.h"
@@ -15,8 +16,8 @@ namespace weir::policy {
 namespace {
 
 constexpr std::string_view kind = "a site file";
-constexpr std::array<std::string_view, 6> file_keys = {"format",   "scenario", "loopback",
-						       "optional", "names",    "cgroups"};
+constexpr std::array<std::string_view, 8> file_keys = {"format", "scenario", "loopback", "optional",
+						       "names",  "cgroups",  "edge",     "services"};
 
 class SiteReader {
 public:
@@ -29,6 +30,9 @@ private:
 	Result<> optional();
 	Result<> names();
 	Result<> cgroups();
+	Result<> edge();
+	Result<> services();
+	Result<std::vector<std::string>> ids(const toml::node &, std::string_view key, std::string_view hint) const;
 	Result<std::vector<Prefix>> prefixes(const toml::node &, std::string_view name) const;
 	Result<Prefix> prefix(const toml::node &, std::string_view name) const;
 	Result<const toml::table *> table(std::string_view key, std::string_view example) const;
@@ -71,27 +75,39 @@ Result<> SiteReader::header()
 	return {};
 }
 
+Result<std::vector<std::string>> SiteReader::ids(const toml::node &node, std::string_view key,
+						 std::string_view hint) const
+{
+	const toml::array *list = node.as_array();
+	if (list == nullptr) {
+		return file_.error(node.source(), in_quotes(key) + " is not a list", hint);
+	}
+	std::vector<std::string> ids;
+	for (const toml::node &entry : *list) {
+		Result<std::string> id = file_.id(entry, key);
+		if (!id) {
+			return std::unexpected(id.error());
+		}
+		if (std::ranges::find(ids, *id) != ids.end()) {
+			return file_.error(entry.source(), in_quotes(*id) + " is given twice", "keep one of the two");
+		}
+		ids.push_back(std::move(*id));
+	}
+	return ids;
+}
+
 Result<> SiteReader::optional()
 {
 	const toml::node *node = file_.root().get("optional");
 	if (node == nullptr) {
 		return {};
 	}
-	const toml::array *list = node->as_array();
-	if (list == nullptr) {
-		return file_.error(node->source(), "\"optional\" is not a list",
-				   "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
+	Result<std::vector<std::string>> list =
+		ids(*node, "optional", "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
+	if (!list) {
+		return std::unexpected(list.error());
 	}
-	for (const toml::node &entry : *list) {
-		Result<std::string> id = file_.id(entry, "optional");
-		if (!id) {
-			return std::unexpected(id.error());
-		}
-		if (std::ranges::find(site_.optional, *id) != site_.optional.end()) {
-			return file_.error(entry.source(), in_quotes(*id) + " is given twice", "keep one of the two");
-		}
-		site_.optional.push_back(std::move(*id));
-	}
+	site_.optional = std::move(*list);
 	return {};
 }
 
@@ -223,11 +239,53 @@ Result<> SiteReader::cgroups()
 	return {};
 }
 
+Result<> SiteReader::edge()
+{
+	Result<Edge> edge = read_edge(file_);
+	if (!edge) {
+		return std::unexpected(edge.error());
+	}
+	site_.edge = std::move(*edge);
+	return {};
+}
+
+Result<> SiteReader::services()
+{
+	const auto services = table("services", "begin it with: [services]");
+	if (!services) {
+		return std::unexpected(services.error());
+	}
+	if (*services == nullptr) {
+		return {};
+	}
+	if (!site_.edge.present) {
+		return file_.error((*services)->source(), "[services] needs [edge]",
+				   "host services are rows of the edge: add [edge], or take [services] out");
+	}
+	for (const auto &[key, node] : **services) {
+		if (const Result<> good = key_of(key, "services are used by components of this host"); !good) {
+			return good;
+		}
+		const std::string hint = "list ids of host services, such as: " + std::string(key.str()) +
+					 " = [\"dns-udp\"]";
+		Result<std::vector<std::string>> list = ids(node, key.str(), hint);
+		if (!list) {
+			return std::unexpected(list.error());
+		}
+		if (list->empty()) {
+			return file_.error(node.source(), in_quotes(key.str()) + " has no service", hint);
+		}
+		site_.services.emplace(key.str(), std::move(*list));
+	}
+	return {};
+}
+
 Result<Site> SiteReader::read()
 {
 	site_.place = {file_.place({}).file, 0, 0};
 	site_.text = file_.text();
-	for (const auto part : {&SiteReader::header, &SiteReader::optional, &SiteReader::names, &SiteReader::cgroups}) {
+	for (const auto part : {&SiteReader::header, &SiteReader::optional, &SiteReader::names, &SiteReader::cgroups,
+				&SiteReader::edge, &SiteReader::services}) {
 		if (const Result<> good = (this->*part)(); !good) {
 			return std::unexpected(good.error());
 		}

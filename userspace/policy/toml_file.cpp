@@ -289,4 +289,12 @@ Place place_of_optional(const Site &site, std::size_t index)
 	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
 }
 
+Place place_of_service(const Site &site, std::string_view component, std::size_t index)
+{
+	const toml::table root = parsed_again(site.text);
+	const toml::table *services = root.get_as<toml::table>("services");
+	const toml::array *list = services == nullptr ? nullptr : services->get_as<toml::array>(component);
+	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
+}
+
 } // namespace weir::policy

@@ -58,5 +58,7 @@ private:
 Place place_of_row_key(const Matrix &, const Row &, std::string_view key);
 Place place_of_site_key(const Site &, std::string_view table, std::string_view key);
 Place place_of_optional(const Site &, std::size_t index);
+/// An element of the list that [services] has for a component.
+Place place_of_service(const Site &, std::string_view component, std::size_t index);
 
 } // namespace weir::policy

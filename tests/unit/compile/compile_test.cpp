@@ -69,7 +69,7 @@ TEST_P(Random, ImageDecidesAsTheRowsSay)
 	Maker maker(GetParam());
 	unsigned allowed = 0, asked = 0, shadowed = 0;
 	for (int round = 0; round < 150; ++round) {
-		BoundPolicy policy = maker.policy(round % 10 == 0 ? 120 : 12);
+		BoundPolicy policy = maker.policy(round % 10 == 0 ? 120 : 12, true);
 		const Image image = compiled(maker, policy, shadowed);
 		for (int i = 0; i < 400; ++i) {
 			const auto q = maker.question(policy);
@@ -196,12 +196,73 @@ TEST(Compile, WiderRowBehindANarrowOneIsFine)
 	EXPECT_TRUE(compile(plain({{"TCP/443", "192.0.2.7"}, {"TCP/1-65535", "192.0.2.0/24"}})));
 }
 
+/// At the edge, each row of the component that is named before its port: "node TCP/443".
+BoundPolicy at_the_edge(std::vector<std::pair<std::string, std::string>> rows)
+{
+	BoundPolicy policy = plain({});
+	policy.scopes = {{"", {"gui", "host", "node"}, false}};
+	policy.edge.present = true;
+	for (const auto &[text, peer] : rows) {
+		const auto space = text.find(' ');
+		BoundPolicy one =
+			plain({{text.substr(space + 1, text.find_first_of(" @", space + 1) - space - 1), peer}});
+		one.rows[0].row.source = text.substr(0, space);
+		one.rows[0].row.id = text;
+		policy.rows.push_back(one.rows[0]);
+	}
+	return policy;
+}
+
+TEST(Compile, TheEdgeIsToldToTheGates)
+{
+	auto policy = at_the_edge({{"node TCP/443", "192.0.2.7"}});
+	policy.edge.ethertypes = {0x888e, 0x88cc};
+	auto image = compile(policy, {.generation = 1, .observe = true});
+	ASSERT_TRUE(image) << image.error().message;
+	EXPECT_EQ(image->header().flags, WEIR_IMAGE_EDGE | WEIR_IMAGE_OBSERVE);
+	EXPECT_EQ(image->trailer().ethertypes[0], 0x888e);
+	EXPECT_EQ(image->trailer().ethertypes[1], 0x88cc);
+	EXPECT_EQ(image->trailer().ethertypes[2], 0);
+	EXPECT_EQ(image->trailer().open_loopback, 0U);
+	image = compile(plain({{"TCP/443", "192.0.2.7"}}));
+	EXPECT_EQ(image.value().header().flags, 0U);
+	policy.edge.ethertypes = {1, 2, 3, 4, 5};
+	EXPECT_FALSE(compile(policy));
+}
+
+TEST(Compile, ATunnelIsAZoneOfItsOwn)
+{
+	auto policy = at_the_edge({{"node TCP/443", "10.222.0.2"}, {"host TCP/443", "10.0.0.0/8"}});
+	policy.rows[0].zones = zone_tunnel;
+	const auto image = compile(policy);
+	ASSERT_TRUE(image) << image.error().message;
+	auto q = tcp("10.222.0.2", 443);
+	EXPECT_EQ(ask(*image, q).row, 1U);
+	q.zone = zone_tunnel;
+	EXPECT_EQ(ask(*image, q).row, 0U);
+	q.zone = zone_loopback;
+	EXPECT_FALSE(ask(*image, q).allowed);
+	q = tcp("10.1.0.2", 443);
+	q.zone = zone_tunnel;
+	EXPECT_FALSE(ask(*image, q).allowed);
+}
+
+TEST(Compile, AtTheEdgeARowMayStandBehindAnothersCover)
+{
+	EXPECT_TRUE(compile(at_the_edge({{"node TCP/443", "192.0.2.0/24"}, {"gui TCP/443", "192.0.2.7"}})));
+	EXPECT_TRUE(compile(at_the_edge({{"node TCP/443", "192.0.2.0/24"}, {"host TCP/443", "192.0.2.0/24"}})));
+	EXPECT_TRUE(compile(at_the_edge({{"node TCP/1-443", "192.0.2.0/24"}, {"node TCP/443@edge", "192.0.2.7"}})));
+	const auto image = compile(at_the_edge({{"node TCP/443", "192.0.2.0/24"}, {"node TCP/443 ", "192.0.2.7"}}));
+	ASSERT_FALSE(image) << "of one component it is a mistake as in a cgroup";
+	EXPECT_NE(image.error().message.find("can never match"), std::string::npos);
+}
+
 TEST(Compile, SamePolicySameBytes)
 {
 	Maker maker(77);
 	unsigned shadowed = 0;
 	for (int i = 0; i < 20; ++i) {
-		BoundPolicy policy = maker.policy(60);
+		BoundPolicy policy = maker.policy(60, true);
 		const Image image = compiled(maker, policy, shadowed);
 		const auto text = text_of(image);
 		ASSERT_TRUE(text);

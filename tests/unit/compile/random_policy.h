@@ -19,7 +19,7 @@ public:
 	unsigned below(unsigned bound) { return static_cast<unsigned>(random_() % bound); }
 	bool one_in(unsigned bound) { return below(bound) == 0; }
 
-	BoundPolicy policy(unsigned most_rows)
+	BoundPolicy policy(unsigned most_rows, bool edges = false)
 	{
 		BoundPolicy policy;
 		policy.scenario = "random";
@@ -27,9 +27,14 @@ public:
 		for (std::size_t i = 0; i < policy.scopes.size(); ++i)
 			policy.scopes[i] = {
 				"/sys/fs/cgroup/" + std::to_string(i), {"c" + std::to_string(i)}, one_in(3)};
+		if (edges && one_in(2)) {
+			policy.edge.present = true;
+			policy.edge.ethertypes = {0x88cc};
+			policy.scopes.push_back({"", {"host"}, false});
+		}
 		const unsigned rows = 1 + below(most_rows);
 		for (unsigned i = 0; i < rows; ++i)
-			policy.rows.push_back(row("r" + std::to_string(i), policy.scopes.size()));
+			policy.rows.push_back(row("r" + std::to_string(i), policy));
 		return policy;
 	}
 
@@ -44,7 +49,7 @@ public:
 		const unsigned edges[] = {near.row.port.first, near.row.port.last, near.row.port.first - 1u,
 					  near.row.port.last + 1u, below(65536)};
 		q.port = static_cast<std::uint16_t>(edges[below(5)]);
-		q.zone = one_in(4) ? zone_loopback : zone_network;
+		q.zone = zone_of(policy, q.scope);
 		q.from_kernel = one_in(3);
 		q.remote = address_near(near.peers[below(static_cast<unsigned>(near.peers.size()))]);
 		return q;
@@ -85,7 +90,14 @@ private:
 					     IPPROTO_ICMPV6, 47,          IPPROTO_SCTP};
 		return some[below(7)];
 	}
-	BoundRow row(const std::string &id, std::size_t scopes)
+	/// One that a packet can have there: no loopback at the edge, no tunnel without one.
+	std::uint8_t zone_of(const BoundPolicy &policy, std::uint8_t scope)
+	{
+		if (policy.edge.present && one_in(3))
+			return zone_tunnel;
+		return one_in(4) && !policy.scopes[scope].is_edge() ? zone_loopback : zone_network;
+	}
+	BoundRow row(const std::string &id, const BoundPolicy &policy)
 	{
 		BoundRow row;
 		row.row.id = id;
@@ -93,7 +105,7 @@ private:
 		row.row.source = row.row.destination = "x";
 		row.row.type = "backend";
 		row.row.service = "s";
-		row.scope = static_cast<std::uint8_t>(below(static_cast<unsigned>(scopes)));
+		row.scope = static_cast<std::uint8_t>(below(static_cast<unsigned>(policy.scopes.size())));
 		const auto number = protocol();
 		row.row.port = {number, 0, 0};
 		if (number == IPPROTO_ICMP || number == IPPROTO_ICMPV6) {
@@ -110,7 +122,10 @@ private:
 			row.row.port.first = std::min(one, other);
 			row.row.port.last = std::max(one, other);
 		}
-		row.zones = static_cast<std::uint8_t>(1 + below(3));
+		const bool edge = policy.scopes[row.scope].is_edge();
+		row.zones = static_cast<std::uint8_t>(edge                  ? (1 + below(3)) << 1
+						      : policy.edge.present ? 1 + below(7)
+									    : 1 + below(3));
 		row.kernel_only = one_in(10);
 		for (unsigned i = 0; i <= below(3); ++i)
 			row.peers.push_back(prefix());

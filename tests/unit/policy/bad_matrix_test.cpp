@@ -25,6 +25,24 @@ status = "mandatory"
 )";
 
 constexpr BadFile bad_files[] = {
+	{"zone_network", R"(status = "mandatory")", R"(status = "mandatory"
+zone = "network")",
+	 R"(m.toml:15:8: error: "network" is not a zone of a row
+   15 | zone = "network"
+      |        ^
+  use "tunnel"; a row that belongs to no tunnel has no zone)"},
+	{"zone_list", R"(status = "mandatory")", R"(status = "mandatory"
+zone = ["tunnel"])",
+	 R"(m.toml:15:8: error: "zone" is an array, not a string
+   15 | zone = ["tunnel"]
+      |        ^
+  give one value, in quotes and without brackets)"},
+	{"zone_of_localhost", R"(destination = "researcher")", R"(zone = "tunnel"
+destination = "localhost")",
+	 R"(m.toml:10:8: error: "localhost" is not inside a tunnel
+   10 | zone = "tunnel"
+      |        ^
+  take the zone out, or name a peer that is)"},
 	{"no_format", R"(format = 1
 )",
 	 "",
@@ -91,7 +109,7 @@ user = "root")",
 	 R"(m.toml:8:1: error: unknown key "user"
     8 | user = "root"
       | ^
-  a row has "id", "dir", "source", "destination", "port", "service", "type", "status" and "comment")"},
+  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment" and "zone")"},
 	{"row_missing_port", R"(port = "TCP/50051"
 )",
 	 "",

@@ -28,7 +28,7 @@ constexpr BadFile bad_files[] = {
 	 R"(s.toml:5:2: error: unknown key "peers"
     5 | [peers]
       |  ^
-  a site file has "format", "scenario", "loopback", "optional", "names" and "cgroups")"},
+  a site file has "format", "scenario", "loopback", "optional", "names", "cgroups", "edge" and "services")"},
 	{"no_scenario", R"(scenario = "node-native"
 )",
 	 "",

@@ -21,12 +21,16 @@ public:
 		out.scenario = text();
 		out.title = text();
 		for (std::size_t count = 1 + below(8); count > 0; count--)
-			out.scopes.push_back({text(), texts(), below(2) == 0});
+			out.scopes.push_back({'/' + text(), texts(), below(2) == 0});
+		if (out.scopes.size() < 8 && below(2) == 0) {
+			out.edge = edge();
+			out.scopes.push_back({"", texts(), false});
+		}
 		for (std::size_t count = below(20); count > 0; count--) {
 			BoundRow bound;
 			bound.row = row();
 			bound.scope = static_cast<std::uint8_t>(below(out.scopes.size()));
-			bound.zones = static_cast<std::uint8_t>(1 + below(3));
+			bound.zones = static_cast<std::uint8_t>(1 + below(7));
 			bound.kernel_only = below(2) == 0;
 			for (std::size_t peers = 1 + below(4); peers > 0; peers--)
 				bound.peers.push_back(prefix());
@@ -56,9 +60,20 @@ private:
 			out.push_back(text());
 		return out;
 	}
+	Edge edge()
+	{
+		Edge out{true, texts(), texts(), below(2) == 0 ? "auto" : "xdp-generic", {}, 65536};
+		for (std::size_t count = below(5); count > 0; count--)
+			out.ethertypes.push_back(static_cast<std::uint16_t>(0xffff - count * (1 + below(2))));
+		std::ranges::sort(out.ethertypes);
+		out.ethertypes.erase(std::ranges::unique(out.ethertypes).begin(), out.ethertypes.end());
+		out.flows = static_cast<std::uint32_t>(1024 + below(100000));
+		return out;
+	}
 	Row row()
 	{
 		Row out;
+		out.zone = below(4) == 0 ? "tunnel" : "";
 		for (std::string *column :
 		     {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
 			*column = text();
@@ -90,13 +105,15 @@ bool same(const Row &a, const Row &b)
 {
 	return a.id == b.id && a.dir == b.dir && a.source == b.source && a.destination == b.destination &&
 	       a.port == b.port && a.service == b.service && a.type == b.type && a.status == b.status &&
-	       a.comment == b.comment;
+	       a.comment == b.comment && a.zone == b.zone;
 }
 
 void expect_same(const BoundPolicy &a, const BoundPolicy &b)
 {
 	EXPECT_EQ(a.scenario, b.scenario);
 	EXPECT_EQ(a.title, b.title);
+	EXPECT_EQ(a.edge, b.edge);
+	EXPECT_EQ(a.cgroups(), b.cgroups());
 	ASSERT_EQ(a.scopes.size(), b.scopes.size());
 	for (std::size_t index = 0; index < a.scopes.size(); index++) {
 		EXPECT_EQ(a.scopes[index].cgroup, b.scopes[index].cgroup);
@@ -135,8 +152,8 @@ TEST(Canonical, ToTheLetter)
 {
 	BoundPolicy policy{"s", "T \"1\"", {{"/c", {"node"}, true}}, {}, {}};
 	BoundRow row;
-	row.row = {"a",   Direction::out,  "node", "r", {6, 80, 81}, "x", "host", Status::mandatory,
-		   "é\n", {"m.toml", 3, 1}};
+	row.row = {"a",    Direction::out,    "node", "r", {6, 80, 81},     "x",
+		   "host", Status::mandatory, "é\n",  "",  {"m.toml", 3, 1}};
 	row.peers = {*Prefix::parse("192.0.2.0/24")};
 	policy.rows = {row, row};
 	EXPECT_EQ(
@@ -146,6 +163,47 @@ TEST(Canonical, ToTheLetter)
 		R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0},)"
 		R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":81,"service":"x","type":"host","status":"mandatory","comment":"é\u000a","scope":0,"zones":2,"kernel_only":false,"peers":0}],)"
 		R"("off":[]})");
+}
+
+TEST(Canonical, TheEdgeToTheLetter)
+{
+	BoundPolicy policy{"s", "T", {{"/c", {"node"}, true}, {"", {"host", "node"}, false}}, {}, {}};
+	policy.edge = {true, {"eth0"}, {"tun5"}, "tc", {0x88cc, 0x88f7}, 1024};
+	BoundRow row;
+	row.row = {"a", Direction::out, "node", "r", {6, 80, 80}, "x", "host", Status::mandatory, "", "tunnel"};
+	row.scope = 1;
+	row.zones = zone_tunnel;
+	row.peers = {*Prefix::parse("192.0.2.0/24")};
+	policy.rows = {row};
+	EXPECT_EQ(
+		canonical(policy),
+		R"({"format":1,"scenario":"s","title":"T","scopes":[{"cgroup":"/c","components":["node"],"open_loopback":true},)"
+		R"({"cgroup":"","components":["host","node"],"open_loopback":false}],"peers":[["192.0.2.0/24"]],"rows":[)"
+		R"({"id":"a","dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":80,"service":"x","type":"host","status":"mandatory","comment":"","zone":"tunnel","scope":1,"zones":4,"kernel_only":false,"peers":0}],)"
+		R"("off":[],"edge":{"ingress":"tc","interfaces":["eth0"],"tunnels":["tun5"],"ethertypes":[35020,35063],"flows":1024}})");
+}
+
+TEST(Canonical, AnEdgeThatNoSiteCanHave)
+{
+	const std::string good =
+		R"({"format":1,"scenario":"s","title":"T","scopes":[{"cgroup":"/c","components":[],"open_loopback":true},)"
+		R"({"cgroup":"","components":[],"open_loopback":false}],"peers":[],"rows":[],"off":[],)"
+		R"("edge":{"ingress":"tc","interfaces":[],"tunnels":[],"ethertypes":[35020,35063],"flows":1024}})";
+	ASSERT_TRUE(from_canonical(good)) << from_canonical(good).error().message;
+	const auto bad = [&](std::string_view from, std::string_view to) {
+		std::string text = good;
+		EXPECT_FALSE(from_canonical(text.replace(text.find(from), from.size(), to))) << text;
+	};
+	bad("\"tc\"", "\"all\"");
+	bad("35020,35063", "35063,35020");
+	bad("35020,35063", "1,2,3,4,5");
+	bad("35020,35063", "1,65536");
+	bad("1024", "1023");
+	bad("\"/c\"", "\"\""); // two edges
+	bad("{\"cgroup\":\"\"", "{\"cgroup\":\"/d\""); // none
+	std::string text = good;
+	text.resize(text.find(",\"edge\""));
+	EXPECT_FALSE(from_canonical(text + '}')); // the scope of none
 }
 
 TEST(Canonical, WhereTheRowStoodDoesntMatter)
@@ -174,11 +232,30 @@ TEST(Canonical, EveryFieldMatters)
 	differs([](BoundPolicy &p) { p.scopes[0].open_loopback ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].scope ^= 1; });
 	differs([](BoundPolicy &p) { p.rows[0].zones ^= 3; });
+	differs([](BoundPolicy &p) { p.rows[0].row.zone = p.rows[0].row.zone.empty() ? "tunnel" : ""; });
+	differs([](BoundPolicy &p) { p.edge.present ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].kernel_only ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].peers.pop_back(); });
 	differs([](BoundPolicy &p) { p.rows[0].row.port.first ^= 1; });
 	differs([](BoundPolicy &p) { p.rows[0].row.comment += 'x'; });
 	differs([](BoundPolicy &p) { p.off.emplace_back(); });
+}
+
+TEST(Canonical, EveryFieldOfTheEdgeMatters)
+{
+	BoundPolicy policy{"s", "T", {{"", {"host"}, false}}, {}, {}};
+	policy.edge.present = true;
+	const std::string before = canonical(policy);
+	const auto differs = [&](auto change) {
+		BoundPolicy copy = policy;
+		change(copy.edge);
+		EXPECT_NE(canonical(copy), before);
+	};
+	differs([](Edge &e) { e.interfaces.emplace_back("eth0"); });
+	differs([](Edge &e) { e.tunnels.emplace_back("tun5"); });
+	differs([](Edge &e) { e.ingress = "tc"; });
+	differs([](Edge &e) { e.ethertypes.push_back(0x88cc); });
+	differs([](Edge &e) { e.flows++; });
 }
 
 TEST(Canonical, WhatIsNotAPolicy)

@@ -239,6 +239,75 @@ TEST_F(Reading, NoMatrix)
 			  path("s.toml") + " and " + path("policies/s.toml"));
 }
 
+// The services of another host: what ships with weir is not looked at.
+const std::string services = "format = 1\nscenario = \"host-services\"\ntitle = \"S\"\ncomponent = \"host\"\n"
+			     "[[row]]\nid = \"ssh\"\ndir = \"in\"\nsource = \"admins\"\ndestination = \"host\"\n"
+			     "port = \"TCP/22\"\nservice = \"x\"\ntype = \"host\"\nstatus = \"optional\"\n";
+const std::string with_edge = "format = 1\nscenario = \"s\"\noptional = [\"a\"]\n[names]\nr = \"192.0.2.1\"\n"
+			      "admins = \"198.51.100.0/24\"\n[edge]\n";
+
+TEST_F(Reading, HostServicesAreFoundAsMatricesAre)
+{
+	write("site.toml", with_edge);
+	write("s.toml", header + row);
+	const std::string missing = message_of(load(path("site.toml"), path("policies")));
+	EXPECT_EQ(missing, path("site.toml") +
+				   ":7:1: error: there is no matrix \"host-services\"\n    7 | [edge]\n"
+				   "      | ^\n  looked for " +
+				   path("host-services.toml") + " and " + path("policies/host-services.toml"));
+	write("policies/host-services.toml", services);
+	auto policy = load(path("site.toml"), path("policies"));
+	ASSERT_TRUE(policy) << policy.error().message;
+	EXPECT_EQ(policy->rows[1].row.port.text(), "TCP/22");
+
+	std::string other = services;
+	write("host-services.toml", other.replace(other.find("/22"), 3, "/2222"));
+	policy = load(path("site.toml"), path("policies"));
+	ASSERT_TRUE(policy) << policy.error().message;
+	EXPECT_EQ(policy->rows[1].row.port.text(), "TCP/2222");
+}
+
+TEST_F(Reading, WithoutAnEdgeNoHostServicesAreRead)
+{
+	write("site.toml", site);
+	write("s.toml", header + row);
+	write("host-services.toml", "nonsense");
+	EXPECT_TRUE(load(path("site.toml"), path("policies")));
+}
+
+TEST_F(Reading, APolicyOfHostServicesAlone)
+{
+	std::string text = "format = 1\nscenario = \"host-services\"\n[names]\nadmins = \"198.51.100.0/24\"\n";
+	write("host-services.toml", services);
+	write("site.toml", text);
+	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
+		  path("site.toml") + ":2:12: error: host services need [edge]\n    2 | scenario = \"host-services\"\n"
+				      "      |            ^\n  add to the site file: [edge]");
+	write("site.toml", text + "[edge]\n");
+	const auto policy = load(path("site.toml"), path("policies"));
+	ASSERT_TRUE(policy) << policy.error().message;
+	EXPECT_EQ(policy->rows[0].row.id, "ssh");
+	EXPECT_EQ(policy->scopes.size(), 1u);
+}
+
+TEST_F(Reading, HostServicesThatShipWithWeir)
+{
+	const std::string names =
+		"dns-servers ntp-servers dhcp-servers dhcp6-servers admins syslog-udp-servers syslog-tcp-servers "
+		"syslog-tls-servers ldap-servers ldaps-servers http-proxies monitoring ";
+	std::string text = "format = 1\nscenario = \"host-services\"\n[edge]\n[names]\n";
+	for (std::size_t at = 0; at < names.size(); at = names.find(' ', at) + 1)
+		text += names.substr(at, names.find(' ', at) - at) + " = [\"192.0.2.1\", \"2001:db8::1\"]\n";
+	write("site.toml", text);
+	const auto policy = load(path("site.toml"), WEIR_SOURCE_DIR "/policies");
+	ASSERT_TRUE(policy) << policy.error().message;
+	EXPECT_TRUE(policy->off.empty()) << policy->off.front().id << " has a peer that no name turns on";
+	for (const BoundRow &bound : policy->rows) {
+		EXPECT_EQ(bound.row.component(), "host");
+		EXPECT_NE(bound.row.comment, "");
+	}
+}
+
 TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
 {
 	write("site.toml", site);
