@@ -4,10 +4,13 @@
 #include "policy/policy.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace weir::cli {
 namespace {
@@ -29,6 +32,10 @@ Result<Exit> apply(const Options &options, const Context &context)
 	if (!state)
 		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));
 	const char *const word = !state->problems.empty() ? "degraded" : options.observe ? "observing" : "enforcing";
+	std::vector<std::string> held;
+	for (const auto &each : state->interfaces)
+		if (each.flags == WEIR_INTERFACE_HELD)
+			held.push_back(each.name);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
 			{"instance", context.where.instance},
@@ -38,12 +45,17 @@ Result<Exit> apply(const Options &options, const Context &context)
 			{"first", applied->first},
 			{"digest", applied->digest},
 			{"publish_ms", applied->publish_ms},
+			{"interfaces", held},
 			{"problems", state->problems},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
 		std::cout << fmt::format("{} {}: generation {}, {} rows, digest {}\n", word, policy->scenario,
 					 applied->generation, policy->rows.size(), applied->digest);
+		if (policy->edge.present)
+			std::cout << (held.empty() ? std::string("  the edge holds no interface: there is none that "
+								 "leads off this host\n")
+						   : fmt::format("  the edge holds {}\n", fmt::join(held, ", ")));
 		if (options.observe && state->problems.empty())
 			std::cout << "  nothing is refused: what would be is reported; apply without --observe to "
 				     "enforce\n";

@@ -49,6 +49,8 @@ Sums sums_of(const kernel::Counters &counters)
 					sums.all.refused += count.refused;
 					sums.all.observed += count.observed;
 					sums.all.reported += count.reported;
+					sums.all.merged += count.merged;
+					sums.all.summed += count.summed;
 					sums.all.lost += count.lost;
 					sums.lines.push_back({scope, gate, direction, reason, count});
 				}
@@ -60,11 +62,66 @@ const char *direction_name(std::uint8_t direction)
 	return direction == WEIR_OUT ? "out" : "in";
 }
 
+/// How an interface stands to the edge.
+const char *standing_of(const kernel::InterfaceState &each)
+{
+	if (each.ifindex == 0)
+		return "absent";
+	if (each.flags == WEIR_INTERFACE_HELD)
+		return "held";
+	if (each.flags == WEIR_INTERFACE_CARRIED)
+		return "carried";
+	return each.flags == WEIR_INTERFACE_INSIDE ? "inside" : "refused";
+}
+
+const char *zone_name(std::uint8_t zone)
+{
+	return zone == zone_tunnel ? "tunnel" : "network";
+}
+
+ordered_json interfaces_of(const kernel::State &state)
+{
+	ordered_json interfaces = ordered_json::array();
+	for (const auto &each : state.interfaces)
+		interfaces.push_back({{"name", each.name},
+				      {"ifindex", each.ifindex},
+				      {"zone", zone_name(each.zone)},
+				      {"standing", standing_of(each)},
+				      {"ingress", each.ingress},
+				      {"egress", each.egress},
+				      {"problem", each.problem}});
+	return interfaces;
+}
+
+std::string line_of(const kernel::InterfaceState &each)
+{
+	const std::string standing = standing_of(each);
+	std::string line = fmt::format("  {:<15} ", each.name);
+	if (standing == "held")
+		line += fmt::format("held, {}: in by {}, out by {}", zone_name(each.zone),
+				    each.ingress.empty() ? "nothing" : each.ingress,
+				    each.egress.empty() ? "nothing" : each.egress);
+	else if (standing == "carried")
+		line += fmt::format("carried by what is held, {}", zone_name(each.zone));
+	else if (standing == "inside")
+		line += "leads only into this host";
+	else if (standing == "absent")
+		line += "named by the site, is not there";
+	else
+		line += "not held: what sockets send and get by it is refused";
+	return line + (each.problem.empty() ? "" : " (!)");
+}
+
+std::string name_of(const Scope &scope)
+{
+	return scope.is_edge() ? "the edge" : scope.cgroup;
+}
+
 ordered_json as_json(const kernel::State &state, const Context &context)
 {
 	const Sums sums = sums_of(state.counters);
 	ordered_json cgroups = ordered_json::array();
-	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
 		ordered_json hooks = ordered_json::array();
 		for (const auto &hook : state.hooks)
 			if (hook.scope == scope)
@@ -89,6 +146,8 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 				    {"refused", line.count.refused},
 				    {"observed", line.count.observed},
 				    {"reported", line.count.reported},
+				    {"merged", line.count.merged},
+				    {"summed", line.count.summed},
 				    {"lost", line.count.lost}});
 	return {{"instance", context.where.instance},
 		{"state", word_of(state)},
@@ -96,11 +155,15 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		{"generation", state.generation},
 		{"digest", state.digest},
 		{"cgroups", cgroups},
+		{"edge", state.policy.edge.present},
+		{"interfaces", interfaces_of(state)},
 		{"rows", rows},
 		{"events",
 		 {{"refused", sums.all.refused},
 		  {"observed", sums.all.observed},
 		  {"reported", sums.all.reported},
+		  {"merged", sums.all.merged},
+		  {"summed", sums.all.summed},
 		  {"lost", sums.all.lost},
 		  {"by", refusals}}},
 		{"problems", state.problems}};
@@ -111,7 +174,7 @@ void print(const kernel::State &state, const Context &context)
 	const Sums sums = sums_of(state.counters);
 	std::cout << fmt::format("{} {}: instance {}, generation {}\ndigest {}\n", word_of(state),
 				 state.policy.scenario, context.where.instance, state.generation, state.digest);
-	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
 		const auto &each = state.policy.scopes[scope];
 		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup,
 					 fmt::join(each.components, ", "),
@@ -121,18 +184,27 @@ void print(const kernel::State &state, const Context &context)
 				std::cout << ' ' << hook.name << (hook.problem.empty() ? "" : " (!)");
 		std::cout << '\n';
 	}
+	if (state.policy.edge.present) {
+		std::cout << "edge, interfaces:\n";
+		for (const auto &each : state.interfaces)
+			std::cout << line_of(each) << '\n';
+	}
 	for (const auto &problem : state.problems)
 		std::cout << "problem: " << problem << '\n';
 
 	std::cout << fmt::format(
-		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} lost\n",
-		sums.all.refused, sums.all.observed, sums.all.reported, sums.all.lost);
+		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {}{} lost\n",
+		sums.all.refused, sums.all.observed, sums.all.reported,
+		state.policy.edge.present
+			? fmt::format("{} merged, {} summed, ", sums.all.merged, sums.all.summed)
+			: "",
+		sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),
 					 audit::reason_name(line.reason), audit::reason_sentence(line.reason),
 					 state.policy.scopes.size() > 1
-						 ? fmt::format(", in {}", state.policy.scopes.at(line.scope).cgroup)
+						 ? fmt::format(", in {}", name_of(state.policy.scopes.at(line.scope)))
 						 : "");
 
 	std::cout << "\nrows and how often each decided in this generation:\n";

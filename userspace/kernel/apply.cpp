@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Putting a policy in force. Over one that holds the same cgroups by the same programs it is one swap of the
 // image; else a new set of programs is attached beside the old one, which goes when the new one is in force.
+#include "kernel/edge_hold.h"
 #include "kernel/hooks.h"
 #include "kernel/image_map.h"
 #include "kernel/owners.h"
@@ -8,13 +9,12 @@
 #include "policy/policy.h"
 
 #include <fmt/format.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
+#include <optional>
 
 namespace weir::kernel {
 
@@ -26,6 +26,8 @@ Result<std::vector<Cgroup>> open_cgroups(const BoundPolicy &policy)
 {
 	std::vector<Cgroup> cgroups;
 	for (const auto &scope : policy.scopes) {
+		if (scope.is_edge())
+			continue;
 		auto cgroup = open_cgroup(scope.cgroup);
 		if (!cgroup)
 			return std::unexpected(std::move(cgroup).error());
@@ -41,90 +43,169 @@ Result<std::vector<Cgroup>> open_cgroups(const BoundPolicy &policy)
 	return cgroups;
 }
 
-/// Are just these cgroups held, by programs as this weir would load, with every link in place?
-bool holds(const Where &where, const Maps &maps, const BoundPolicy &policy, const std::vector<Cgroup> &cgroups)
+/// What a policy is put upon.
+struct Place {
+	std::vector<Cgroup> cgroups;
+	std::optional<EdgePlan> edge;
+	[[nodiscard]] Netns netns() const { return edge ? edge->netns : Netns{}; }
+};
+
+Result<Place> find_place(const BoundPolicy &policy)
 {
-	const auto images = info_of<bpf_map_info>(map_of(maps, "images"));
-	if (!images)
+	Place place;
+	auto cgroups = open_cgroups(policy);
+	if (!cgroups)
+		return std::unexpected(std::move(cgroups).error());
+	place.cgroups = std::move(*cgroups);
+	if (policy.edge.present) {
+		auto planned = plan_edge(policy);
+		if (!planned)
+			return std::unexpected(std::move(planned).error());
+		place.edge = std::move(*planned);
+	}
+	return place;
+}
+
+/// Is just this held, by programs as this weir would load, with every link in place?
+bool holds(const Where &where, const Maps &maps, const BoundPolicy &policy, const Place &place)
+{
+	const auto images = id_of_map(map_of(maps, "images"));
+	if (images == 0)
 		return false;
-	for (std::size_t scope = 0; scope < cgroups.size(); ++scope)
+	for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope)
 		for (const auto &hook : hooks) {
-			const Expected expected{hook, static_cast<std::uint8_t>(scope), policy.scopes[scope].cgroup,
-						cgroups[scope].id, images->id};
+			const Expected expected{hook,
+						static_cast<std::uint8_t>(scope),
+						policy.scopes[scope].cgroup,
+						place.cgroups[scope].id,
+						images,
+						place.edge ? &place.edge->netns : nullptr};
 			if (!look_at(link_path(where.directory(), scope, hook), expected).problem.empty())
 				return false;
 		}
-	return !exists(link_path(where.directory(), cgroups.size(), hooks.front())); // not one more
+	if (exists(link_path(where.directory(), place.cgroups.size(), hooks.front()))) // one more
+		return false;
+	return place.edge ? holds_edge(where, maps, *place.edge) : !exists(where.directory() + "/programs");
 }
 
-/// Do the maps that are there hold what this build's programs want of them?
-bool same_shape(int one, int other)
+/// What a new set of programs takes over: who opened which connection and flow, and the record. Not the images, which
+/// the old programs judge by until they go, nor the interfaces, which they may know others of; not the counters of
+/// other cgroups.
+Result<Maps> inherited(const Maps &old, bool same_scopes, const Edge &edge)
 {
-	const auto a = info_of<bpf_map_info>(one);
-	const auto b = info_of<bpf_map_info>(other);
-	return a && b && a->type == b->type && a->key_size == b->key_size && a->value_size == b->value_size &&
-	       a->max_entries == b->max_entries && a->map_flags == b->map_flags;
-}
-
-/// What a new set of programs takes over: who opened which connection, and the record. Not the images, which the
-/// old programs judge by until they go; not the counters of other cgroups.
-Result<Maps> inherited(const Maps &old, bool same_scopes)
-{
-	const auto fresh = Programs::load(0, Maps{});
-	if (!fresh)
-		return std::unexpected(fresh.error());
-	const auto wanted = fresh->maps();
-	Maps shared;
-	for (std::size_t i = 0; i < shared.size(); ++i) {
-		const std::string_view name = map_names[i];
-		const bool wants = name != "images" && (name != "counters" || same_scopes);
-		if (wants && old[i] && same_shape(old[i].get(), wanted[i].get()))
-			shared[i] = Fd(::fcntl(old[i].get(), F_DUPFD_CLOEXEC, 0));
+	auto shared = Programs::fitting_of(old);
+	if (!shared)
+		return shared;
+	if (edge.present) {
+		auto more = EdgePrograms::fitting_of(edge, old);
+		if (!more)
+			return more;
+		for (std::size_t i = common_maps; i < shared->size(); ++i)
+			shared->at(i) = std::move(more->at(i));
+	}
+	for (std::size_t i = 0; i < shared->size(); ++i) {
+		const std::string_view name = map_names.at(i);
+		if (name == "images" || name == "interfaces" || (name == "counters" && !same_scopes))
+			shared->at(i) = Fd();
 	}
 	return shared;
 }
 
-/// Loads, publishes, attaches and pins everything in the new directory. Whoever fails here drops it.
-Result<> build(const Where &where, const Image &image, Maps shared, const BoundPolicy &policy,
-	       const std::vector<Cgroup> &cgroups)
+/// The programs of every scope.
+struct Loaded {
+	std::vector<Programs> cgroups;
+	std::optional<EdgePrograms> edge;
+	Maps maps;
+};
+
+Result<Loaded> load(const Place &place, Maps shared)
 {
-	const auto directory = new_directory(where);
-	if (auto made = make_directory(directory); !made)
-		return made;
-	std::vector<Programs> programs;
-	for (std::size_t scope = 0; scope < cgroups.size(); ++scope) {
-		auto loaded = Programs::load(static_cast<std::uint8_t>(scope), shared);
+	Loaded all;
+	// One set at least: its maps are there in any case.
+	for (std::size_t scope = 0; scope < std::max<std::size_t>(place.cgroups.size(), 1); ++scope) {
+		auto loaded = Programs::load(static_cast<std::uint8_t>(scope), place.netns(),
+					     scope == 0 ? shared : all.maps);
 		if (!loaded)
 			return std::unexpected(std::move(loaded).error());
 		if (scope == 0)
-			shared = loaded->maps();
-		programs.push_back(std::move(*loaded));
+			all.maps = loaded->maps();
+		all.cgroups.push_back(std::move(*loaded));
 	}
-	const auto map = make_image_map(image);
-	if (!map)
-		return std::unexpected(map.error());
-	if (auto swapped = publish(map_of(shared, "images"), map->get()); !swapped)
-		return swapped;
-	for (std::size_t i = 0; i < shared.size(); ++i)
-		if (auto pinned = pin(shared[i].get(), directory + "/maps/" + map_names[i]); !pinned)
-			return pinned;
+	if (!place.edge)
+		return all;
+	for (std::size_t i = common_maps; i < shared.size(); ++i)
+		all.maps.at(i) = std::move(shared.at(i));
+	auto loaded = EdgePrograms::load(place.edge->scope, place.edge->edge, place.netns(), duplicates(all.maps));
+	if (!loaded)
+		return std::unexpected(std::move(loaded).error());
+	auto maps = loaded->maps();
+	for (std::size_t i = common_maps; i < maps.size(); ++i)
+		all.maps.at(i) = std::move(maps.at(i));
+	all.edge = std::move(*loaded);
+	if (auto prepared = prepare_merges(map_of(all.maps, "merges")); !prepared)
+		return std::unexpected(std::move(prepared).error());
+	return all;
+}
 
+/// Attaches the programs of the cgroups; they are so for as long as the links live, or their pins.
+Result<std::vector<std::pair<Fd, std::string>>> attach(const std::string &directory, const Loaded &loaded,
+						       const BoundPolicy &policy, const Place &place)
+{
 	std::vector<std::pair<Fd, std::string>> links;
 	for (const auto &hook : hooks) {
-		for (std::size_t scope = 0; scope < cgroups.size(); ++scope) {
-			auto link = programs[scope].attach(hook, cgroups[scope]);
+		for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope) {
+			auto link = loaded.cgroups[scope].attach(hook, place.cgroups[scope]);
 			if (!link)
 				return std::unexpected(std::move(link).error().during(
 					fmt::format("cgroup {}", policy.scopes[scope].cgroup)));
 			links.emplace_back(std::move(*link), link_path(directory, scope, hook));
 			if (hook.gate == WEIR_GATE_NONE)
-				note_owners(map_of(shared, "owners"), policy.scopes[scope].cgroup);
+				note_owners(map_of(loaded.maps, "owners"), policy.scopes[scope].cgroup,
+					    place.edge.has_value());
 		}
 	}
-	// Until here all of it would go with this process.
-	for (const auto &[link, path] : links)
+	return links;
+}
+
+/// Loads, publishes, attaches and pins everything in the new directory. Whoever fails here tidies.
+Result<> build(const Where &where, const Image &image, Maps shared, const BoundPolicy &policy, const Place &place)
+{
+	const auto directory = new_directory(where);
+	if (auto made = make_directory(directory, place.edge.has_value()); !made)
+		return made;
+	auto loaded = load(place, std::move(shared));
+	if (!loaded)
+		return std::unexpected(std::move(loaded).error());
+	const auto map = make_image_map(image);
+	if (!map)
+		return std::unexpected(map.error());
+	const auto &maps = loaded->maps;
+	if (auto swapped = publish(map_of(maps, "images"), map->get()); !swapped)
+		return swapped;
+	for (std::size_t i = 0; i < maps.size(); ++i)
+		if (maps.at(i))
+			if (auto pinned = pin(maps.at(i).get(), directory + "/maps/" + map_names.at(i)); !pinned)
+				return pinned;
+
+	// The edge before the cgroups: their packet gate refuses what passes by interfaces that aren't held yet.
+	auto edge = Result<std::vector<Attachment>>();
+	if (place.edge)
+		edge = hold_all(where, *place.edge, *loaded->edge, map_of(maps, "interfaces"));
+	if (!edge)
+		return std::unexpected(std::move(edge).error());
+	const auto links = attach(directory, *loaded, policy, place);
+	if (!links)
+		return std::unexpected(links.error());
+	// Until here all links would go with this process.
+	for (const auto &[link, path] : *links)
 		if (auto pinned = pin(link.get(), path); !pinned)
 			return pinned;
+	if (auto pinned = pin_links(*edge, directory); !pinned)
+		return pinned;
+	// From here on the new programs judge where two can't stand side by side. tidy() puts back the old ones.
+	for (const auto &each : *edge)
+		if (auto finished = each.finish(); !finished)
+			return finished;
 	return replace(where);
 }
 
@@ -135,9 +216,6 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	const Libbpf quiet;
 	if (auto good = check_bpffs(where); !good)
 		return std::unexpected(std::move(good).error());
-	const auto cgroups = open_cgroups(policy);
-	if (!cgroups)
-		return std::unexpected(cgroups.error());
 	const Uninterrupted whole;
 	const auto locked = lock(where, "policy", lock_seconds);
 	if (!locked)
@@ -145,8 +223,16 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	const auto root = where.bpffs + "/weir";
 	if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST)
 		return system_error("making " + root, errno);
+	if (!is_edge_here(where.directory()) || !is_edge_here(new_directory(where)))
+		return fail(elsewhere(where));
 	if (auto tidied = tidy(where); !tidied)
 		return std::unexpected(std::move(tidied).error());
+	const auto place = find_place(policy);
+	if (!place) {
+		if (!exists(where.directory()))
+			::rmdir(root.c_str()); // it was made for this
+		return std::unexpected(place.error());
+	}
 
 	const auto maps = open_maps(where.directory());
 	const auto old = maps ? published(map_of(*maps, "images")) : Result<Image>(std::unexpected(maps.error()));
@@ -155,18 +241,21 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	const auto image = compile(policy, {.generation = applied.generation, .observe = observe});
 	if (!image) {
 		if (!exists(where.directory()))
-			::rmdir(root.c_str()); // it was made for this
+			::rmdir(root.c_str());
 		return std::unexpected(image.error());
 	}
 	applied.digest = hex(image->trailer().digest);
 
 	const auto begin = std::chrono::steady_clock::now();
-	if (maps && holds(where, *maps, policy, *cgroups)) {
+	if (maps && holds(where, *maps, policy, *place)) {
 		const auto map = make_image_map(*image);
 		if (!map)
 			return std::unexpected(map.error());
 		if (auto swapped = publish(map_of(*maps, "images"), map->get()); !swapped)
 			return std::unexpected(std::move(swapped).error());
+		if (place->edge)
+			if (auto noted = note_interfaces(map_of(*maps, "interfaces"), place->edge->states); !noted)
+				return std::unexpected(noted.error());
 	} else {
 		applied.first = true;
 		bool same_scopes = false;
@@ -178,10 +267,10 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 								&Scope::cgroup);
 		}
 		// What is noted under generations that nobody knows must not meet one of the same number.
-		auto shared = old ? inherited(*maps, same_scopes) : Result<Maps>(Maps{});
+		auto shared = old ? inherited(*maps, same_scopes, policy.edge) : Result<Maps>(Maps{});
 		if (!shared)
 			return std::unexpected(std::move(shared).error());
-		if (auto built = build(where, *image, std::move(*shared), policy, *cgroups); !built) {
+		if (auto built = build(where, *image, std::move(*shared), policy, *place); !built) {
 			(void)tidy(where);
 			if (!exists(where.directory()))
 				::rmdir(root.c_str());
@@ -191,49 +280,6 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	applied.publish_ms =
 		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 	return applied;
-}
-
-Result<std::vector<std::string>> remove(const Where &where)
-{
-	const Libbpf quiet;
-	const Uninterrupted whole;
-	if (auto there = must_exist(where); !there && there.error().code != Exit::degraded)
-		return std::unexpected(std::move(there).error());
-	const auto locked = lock(where, "policy", lock_seconds);
-	if (!locked)
-		return std::unexpected(locked.error());
-	std::vector<std::string> lines;
-	const auto tidied = tidy(where);
-	if (!tidied)
-		return std::unexpected(tidied.error());
-	if (*tidied)
-		lines.emplace_back("removed what an interrupted command had left");
-
-	std::vector<std::string> cgroups;
-	std::string policy_line;
-	if (const auto image = read_image(where)) {
-		const auto text = text_of(*image);
-		if (const auto policy = text ? policy::from_canonical(*text)
-					     : Result<BoundPolicy>(std::unexpected(text.error()))) {
-			for (const auto &scope : policy->scopes)
-				cgroups.push_back(scope.cgroup);
-			policy_line = fmt::format("removed {}, generation {}, digest {}", policy->scenario,
-						  image->header().generation, hex(image->trailer().digest));
-		}
-	}
-	const auto dropped = drop(where.directory());
-	if (!dropped)
-		return std::unexpected(dropped.error());
-	for (const auto &name : *dropped) {
-		std::size_t scope = cgroups.size(); // of a pin that is not weir's
-		std::from_chars(name.data(), name.data() + name.size(), scope);
-		lines.push_back(fmt::format("detached {} from {}", name.substr(name.find('_') + 1),
-					    scope < cgroups.size() ? cgroups[scope] : "its cgroup"));
-	}
-	if (!policy_line.empty())
-		lines.push_back(policy_line);
-	::rmdir((where.bpffs + "/weir").c_str()); // stays while another instance is there
-	return lines;
 }
 
 } // namespace weir::kernel

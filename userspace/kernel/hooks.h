@@ -2,7 +2,7 @@
 // The programs: loading them, attaching them to cgroups, and looking at what is attached. Internal.
 #pragma once
 
-#include "kernel/system.h"
+#include "kernel/maps.h"
 
 #include <array>
 #include <memory>
@@ -27,19 +27,13 @@ inline constexpr std::array<Hook, 7> hooks{{{"sock_create", BPF_CGROUP_INET_SOCK
 					    {"sendmsg4", BPF_CGROUP_UDP4_SENDMSG, WEIR_GATE_SOCKET},
 					    {"sendmsg6", BPF_CGROUP_UDP6_SENDMSG, WEIR_GATE_SOCKET}}};
 
-/// The maps that the programs of all scopes share, by their names in bpf/maps.bpf.h.
-inline constexpr std::array<const char *, 6> map_names{"images", "counters", "events", "flows", "sockets", "owners"};
-using Maps = std::array<Fd, map_names.size()>;
-int map_of(const Maps &, std::string_view name);
-
-/// Opens the pins of a directory. Error: the first one that is missing.
-Result<Maps> open_maps(const std::string &directory);
-
 /// The programs for one scope, loaded.
 class Programs {
 public:
 	/// `shared`: maps to take instead of new ones; a descriptor of -1 means a new one.
-	static Result<Programs> load(std::uint8_t scope, const Maps &shared);
+	static Result<Programs> load(std::uint8_t scope, const Netns &, const Maps &shared);
+	/// Those of `maps` that the programs would take, and could. Duplicates.
+	static Result<Maps> fitting_of(const Maps &maps);
 	Programs(Programs &&) noexcept;
 	Programs &operator=(Programs &&) noexcept;
 	~Programs();
@@ -62,6 +56,7 @@ struct Expected {
 	std::string cgroup;
 	std::uint64_t cgroup_id; ///< 0: the directory is gone
 	std::uint32_t images_id; ///< of the map
+	const Netns *netns = nullptr; ///< of the policy's edge; nullptr: it has none
 };
 struct Seen {
 	bool attached = false;

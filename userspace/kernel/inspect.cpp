@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading back what is in force: only the kernel is asked, and everything that it says is checked.
+#include "kernel/edge_hold.h"
 #include "kernel/hooks.h"
+#include "kernel/inspect_edge.h"
 #include "kernel/image_map.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
@@ -56,21 +58,23 @@ Result<Counters> counters_of(int fd)
 			sums[index].refused += one.refused;
 			sums[index].observed += one.observed;
 			sums[index].reported += one.reported;
+			sums[index].merged += one.merged;
+			sums[index].summed += one.summed;
 			sums[index].lost += one.lost;
 		}
 	}
 	return sums;
 }
 
-void inspect_hooks(const Where &where, std::uint32_t images_id, State &state)
+void inspect_hooks(const Where &where, std::uint32_t images_id, const Netns *netns, State &state)
 {
-	for (std::size_t scope = 0; scope < state.policy.scopes.size(); ++scope) {
+	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
 		const auto &path = state.policy.scopes[scope].cgroup;
 		const auto cgroup = open_cgroup(path);
 		for (const auto &hook : hooks) {
 			const auto seen = look_at(
 				link_path(where.directory(), scope, hook),
-				{hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id});
+				{hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id, netns});
 			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate),
 					       static_cast<std::uint8_t>(scope), seen.attached, seen.problem});
 			if (!seen.problem.empty())
@@ -140,8 +144,8 @@ Result<State> inspect(const Where &where)
 		std::memcpy(state.tallies.data(), &image->lines[header.tallies],
 			    header.row_count * sizeof(std::uint64_t));
 	}
-	const auto images = info_of<bpf_map_info>(map_of(*maps, "images"));
-	inspect_hooks(where, images ? images->id : 0, state);
+	const auto netns = state.policy.edge.present ? inspect_edge(where, *maps, state) : std::nullopt;
+	inspect_hooks(where, id_of_map(map_of(*maps, "images")), netns ? &*netns : nullptr, state);
 	return state;
 }
 

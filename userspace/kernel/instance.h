@@ -4,10 +4,14 @@
 //   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners, interfaces,
 //                                           opened, accepted, fragments, merges
 //   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook
-//   BPFFS/weir/INSTANCE/links/IFINDEX@HOOK  edge: one for each interface that is held and way ("in", "out"): a link,
-//                                           or the program itself where the kernel has no link for it (clsact)
+//   BPFFS/weir/INSTANCE/links/IFINDEX@WAY   edge: one for each interface that is held and way ("in", "out"), but where
+//                                           the kernel has no link for it (clsact)
+//   BPFFS/weir/INSTANCE/programs/IFINDEX@WAY  edge: the program that judges there
+//   BPFFS/weir/INSTANCE/marks/...           edge: empty directories; netns=INODE: whose interfaces they are,
+//                                           qdisc=IFINDEX: weir made the interface's clsact
 #pragma once
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "compile/image.h"
 
@@ -37,13 +41,13 @@ struct HookState {
 
 /// One interface, as the kernel tells it, and what the edge gate has there.
 struct InterfaceState {
-	std::string name;
+	std::string name{};
 	std::uint32_t ifindex = 0;
 	std::uint8_t zone = zone_network;
 	std::uint32_t flags = 0;  ///< enum weir_interface_flags; 0: weir does not hold it, its traffic is refused
-	std::string ingress;      ///< "xdp", "xdp-generic", "tcx", "clsact"; "" where nothing is attached
-	std::string egress;       ///< "tcx", "clsact"; ""
-	std::string problem;      ///< "" when it is as the policy wants it
+	std::string ingress{};    ///< "xdp", "xdp-generic", "tcx", "clsact"; "" where nothing is attached
+	std::string egress{};     ///< "tcx", "clsact"; ""
+	std::string problem{};    ///< "" when it is as the policy wants it
 };
 
 /// Sums over all processors. index: weir_counter_index().
@@ -76,6 +80,11 @@ Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
 /// Gives a line for each change, "holds eth1 (network; xdp, tcx)"; none: all was well, or the policy has no edge.
 /// Exit::absent when the instance is not loaded.
 Result<std::vector<std::string>> cover(const Where &);
+
+/// A socket that doesn't block and is readable when an interface of this network namespace appeared, changed or went.
+Result<Fd> watch_interfaces();
+/// Empties it; gives whether there was anything.
+bool drain_interfaces(const Fd &watch);
 
 /// Like refusals, counted by the edge gate since the last call; takes them out of the kernel.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);

@@ -5,11 +5,15 @@
 #include "bpf/abi.h"
 
 #include <bpf/bpf.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -51,7 +55,30 @@ bool is_ip(int socket)
 	       (domain == AF_INET || domain == AF_INET6);
 }
 
-void note_process(int owners_fd, pid_t pid)
+/// Is it of another network namespace than this process? One that can't be told is taken for one of this.
+bool is_foreign(int socket)
+{
+	const Fd netns(::ioctl(socket, SIOCGSKNS));
+	struct stat theirs{};
+	struct stat ours{};
+	return netns && ::fstat(netns.get(), &theirs) == 0 && ::stat("/proc/thread-self/ns/net", &ours) == 0 &&
+	       theirs.st_ino != ours.st_ino;
+}
+
+void note(int owners_fd, int socket, weir_owner owner, bool edge)
+{
+	owner.foreign = edge && is_foreign(socket) ? 1 : 0;
+	if (bpf_map_update_elem(owners_fd, &socket, &owner, BPF_NOEXIST) == 0 || errno != EEXIST || !edge)
+		return;
+	// Noted under a policy without an edge, or with one elsewhere.
+	weir_owner noted{};
+	if (bpf_map_lookup_elem(owners_fd, &socket, &noted) != 0 || noted.foreign == owner.foreign)
+		return;
+	noted.foreign = owner.foreign;
+	bpf_map_update_elem(owners_fd, &socket, &noted, BPF_EXIST);
+}
+
+void note_process(int owners_fd, pid_t pid, bool edge)
 {
 	const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 	if (!process)
@@ -69,22 +96,22 @@ void note_process(int owners_fd, pid_t pid)
 		const Fd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
 		const int fd = socket.get();
 		if (socket && is_ip(fd))
-			bpf_map_update_elem(owners_fd, &fd, &owner, BPF_NOEXIST);
+			note(owners_fd, fd, owner, edge);
 	}
 }
 
 } // namespace
 
-void note_owners(int owners_fd, const std::string &cgroup)
+void note_owners(int owners_fd, const std::string &cgroup, bool edge)
 {
 	std::ifstream processes(cgroup + "/cgroup.procs");
 	for (pid_t pid = 0; processes >> pid;)
-		note_process(owners_fd, pid);
+		note_process(owners_fd, pid, edge);
 	std::error_code gone;
 	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
 		std::error_code error;
 		if (at->is_directory(error) && !at->is_symlink(error))
-			note_owners(owners_fd, at->path());
+			note_owners(owners_fd, at->path(), edge);
 	}
 }
 

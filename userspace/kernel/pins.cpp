@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/pins.h"
 
+#include "kernel/edge.h"
+#include "kernel/restore.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,8 +16,6 @@
 #include <memory>
 
 namespace weir::kernel {
-
-namespace {
 
 Result<std::vector<std::string>> names_in(const std::string &directory)
 {
@@ -31,8 +32,6 @@ Result<std::vector<std::string>> names_in(const std::string &directory)
 	std::ranges::sort(names);
 	return names;
 }
-
-} // namespace
 
 std::string new_directory(const Where &where)
 {
@@ -56,51 +55,24 @@ Result<bool> tidy(const Where &where)
 	for (const auto &left : {new_directory(where), old_directory(where)}) {
 		if (!exists(left))
 			continue;
-		if (auto dropped = drop(left); !dropped)
+		if (auto restored = restore(where.directory(), left); !restored)
+			return std::unexpected(std::move(restored).error());
+		if (auto dropped = drop(left, where.directory()); !dropped)
 			return std::unexpected(std::move(dropped).error());
 		found = true;
 	}
 	return found;
 }
 
-Result<> make_directory(const std::string &directory)
+Result<> make_directory(const std::string &directory, bool edge)
 {
-	for (const auto &each : {directory, directory + "/maps", directory + "/links"})
+	std::vector<std::string> all{directory, directory + "/maps", directory + "/links"};
+	if (edge)
+		all.insert(all.end(), {directory + "/programs", directory + "/marks"});
+	for (const auto &each : all)
 		if (::mkdir(each.c_str(), 0700) != 0)
 			return system_error("making " + each, errno);
 	return {};
-}
-
-Result<std::vector<std::string>> drop(const std::string &directory)
-{
-	struct stat status{};
-	// Never through it, to another's pins.
-	if (::lstat(directory.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
-		if (::unlink(directory.c_str()) != 0)
-			return system_error("removing " + directory, errno);
-		return std::vector<std::string>{};
-	}
-	auto links = names_in(directory + "/links");
-	if (!links)
-		return links;
-	for (const auto &name : *links) {
-		const auto path = fmt::format("{}/links/{}", directory, name);
-		// Unpinning detaches, too, but some time later.
-		if (const auto link = open_pin(path))
-			bpf_link_detach(link->get());
-		if (::unlink(path.c_str()) != 0)
-			return system_error("unpinning " + path, errno);
-	}
-	const auto maps = names_in(directory + "/maps");
-	if (!maps)
-		return std::unexpected(maps.error());
-	for (const auto &name : *maps)
-		if (::unlink(fmt::format("{}/maps/{}", directory, name).c_str()) != 0)
-			return system_error("unpinning " + name, errno);
-	for (const auto &each : {directory + "/links", directory + "/maps", directory})
-		if (::rmdir(each.c_str()) != 0 && errno != ENOENT)
-			return system_error("removing " + each, errno);
-	return links;
 }
 
 Result<> replace(const Where &where)
@@ -118,7 +90,7 @@ Result<> replace(const Where &where)
 			return system_error("renaming " + fresh, errno);
 	}
 	if (exists(old))
-		if (auto dropped = drop(old); !dropped)
+		if (auto dropped = drop(old, now); !dropped)
 			return std::unexpected(std::move(dropped).error());
 	return {};
 }

@@ -60,6 +60,11 @@ std::unexpected<Error> system_error(const std::string &what, int error)
 	return fail(Exit::failure, std::move(message));
 }
 
+void forget_errors()
+{
+	said.clear();
+}
+
 Libbpf::Libbpf()
 {
 	said.clear();

@@ -18,6 +18,9 @@ namespace weir::kernel {
 /// "WHAT: strerror", with what libbpf said meanwhile; EPERM and ENOSPC get a hint.
 std::unexpected<Error> system_error(const std::string &what, int error);
 
+/// What libbpf said so far belongs to attempts that were allowed to fail.
+void forget_errors();
+
 /// Keeps what libbpf says instead of printing it, while this lives.
 class Libbpf {
 public:
