@@ -8,6 +8,7 @@
 //                                           or the program itself where the kernel has no link for it (clsact)
 #pragma once
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "compile/image.h"
 
@@ -76,6 +77,11 @@ Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
 /// Gives a line for each change, "holds eth1 (network; xdp, tcx)"; none: all was well, or the policy has no edge.
 /// Exit::absent when the instance is not loaded.
 Result<std::vector<std::string>> cover(const Where &);
+
+/// A socket that doesn't block and is readable when an interface of this network namespace appeared, changed or went.
+Result<Fd> watch_interfaces();
+/// Empties it; gives whether there was anything.
+bool drain_interfaces(const Fd &watch);
 
 /// Like refusals, counted by the edge gate since the last call; takes them out of the kernel.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
