@@ -139,9 +139,16 @@ const Enrichment &Enricher::enrich(const weir_event &event)
 	// (net/core/net_namespace.c registers it first).
 	if (event.ifindex == 1)
 		result_.interface = "lo";
-	else if (event.ifindex != 0 && same_netns)
+	else if (event.ifindex != 0 && (event.gate == WEIR_GATE_EDGE ? edge_is_here_ : same_netns))
 		result_.interface = interface(event.ifindex, now);
 	return result_;
+}
+
+void Enricher::edge_is_here(bool yes)
+{
+	edge_is_here_ = yes;
+	for (auto &slot : interfaces_)
+		slot.read_at = 0;
 }
 
 /*

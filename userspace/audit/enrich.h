@@ -20,6 +20,10 @@ public:
 	/// Valid until the next call. Never fails: what can't be learned is "".
 	const Enrichment &enrich(const weir_event &);
 
+	/// True: the edge gate's interfaces are of this process's network namespace, so they have the names that it
+	/// sees. They changed: names are asked for anew.
+	void edge_is_here(bool yes);
+
 private:
 	/// A process, as /proc showed it at `read_at`. Both times on the boot clock, ns, as weir_event::time.
 	struct Process {
@@ -63,6 +67,7 @@ private:
 	Fd cgroup_mount_;
 	std::string cgroup_root_; ///< where it is mounted
 	std::uint64_t own_netns_ = 0;
+	bool edge_is_here_ = false;
 	std::uint64_t walked_at_ = 0;
 	std::vector<char> passwd_;
 	Enrichment result_;

@@ -5,9 +5,7 @@
 // zero that could be taken for root, for port 0 or for the address 0.0.0.0.
 #include "audit/event.h"
 
-#include "audit/json.h"
-
-#include <unistd.h>
+#include "audit/record.h"
 
 #include <cstring>
 #include <utility>
@@ -24,6 +22,13 @@ bool has_ports(std::uint8_t protocol)
 	       protocol == ip_udplite;
 }
 
+/// What a record has that stands for many refusals.
+struct Many {
+	const weir_merge_key &key;
+	const weir_merge &merge;
+	std::int64_t to_wall;
+};
+
 /// :: or ::ffff:0.0.0.0.
 bool is_unknown(const std::uint8_t *address)
 {
@@ -36,32 +41,6 @@ bool is_v4(const std::uint8_t *address)
 {
 	static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	return std::memcmp(address, mapped, sizeof(mapped)) == 0;
-}
-
-void append_field(std::string &out, std::string_view before, std::uint64_t value)
-{
-	out.append(before);
-	append_number(out, value);
-}
-
-/// What every record ends its ECS part with. The host's name is read once: a daemon outlives no renaming that
-/// a journal should follow in the middle of a file.
-const std::string &observer()
-{
-	static const std::string text = [] {
-		char name[256] = {};
-		if (::gethostname(name, sizeof(name) - 1) != 0)
-			name[0] = '\0';
-		std::string quoted;
-		append_quoted(quoted, name);
-		std::string both = R"(,"observer":{"type":"firewall","product":"weir")";
-		if (name[0] != '\0')
-			both += ",\"hostname\":" + quoted + "},\"host\":{\"name\":" + quoted + "}";
-		else
-			both += "}";
-		return both;
-	}();
-	return text;
 }
 
 void append_endpoint(std::string &out, std::string_view name, const std::uint8_t *address, std::uint16_t port,
@@ -147,6 +126,27 @@ void append_icmp(std::string &out, std::uint8_t protocol, std::uint16_t source, 
 	out.push_back('}');
 }
 
+/// Of many that are alike only the type is kept. 0 is an echo reply, or a message that was not read.
+void append_icmp(std::string &out, const weir_merge_key &key)
+{
+	const bool was_read = key.reason == WEIR_REASON_NO_ROW || key.reason == WEIR_REASON_NO_FLOW ||
+			      key.reason == WEIR_REASON_KERNEL;
+	if (key.port == 0 && !was_read)
+		return;
+	append_field(out, ",\"icmp\":{\"type\":", key.port);
+	out.push_back('}');
+}
+
+/// As tcpdump and the kernel's if_ether.h have it: "0x88cc".
+void append_ethertype(std::string &out, std::uint16_t type)
+{
+	static constexpr char digits[] = "0123456789abcdef";
+	out.append(",\"ethertype\":\"0x");
+	for (int shift = 12; shift >= 0; shift -= 4)
+		out.push_back(digits[type >> shift & 15]);
+	out.push_back('"');
+}
+
 void append_hex(std::string &out, const std::uint8_t *bytes, std::size_t size)
 {
 	static constexpr char digits[] = "0123456789abcdef";
@@ -175,7 +175,7 @@ void append_network(std::string &out, const weir_event &event)
 }
 
 void append_weir(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		 std::uint16_t source_port, std::uint16_t destination_port)
+		 std::uint16_t source_port, std::uint16_t destination_port, const Many *many)
 {
 	out.append(",\"weir\":{\"instance\":");
 	append_quoted(out, instance);
@@ -185,13 +185,15 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 	out.append(event.verdict == WEIR_REFUSE ? "\",\"verdict\":\"refused\"" : "\",\"verdict\":\"observed\"");
 	if (event.operation == WEIR_OP_UDP_CONNECT)
 		out.append(",\"data_sent\":false");
+	if (many != nullptr)
+		append_field(out, ",\"count\":", many->merge.count);
 	append_field(out, ",\"scope\":", event.scope);
 	append_field(out, ",\"generation\":", event.generation);
 	if (event.row == WEIR_NO_ROW)
 		out.append(",\"row\":null");
 	else
 		append_field(out, ",\"row\":", event.row);
-	if (event.generation != 0) {
+	if (event.generation != 0 && many == nullptr) {
 		out.append(",\"policy\":{\"digest\":\"");
 		append_hex(out, event.digest, sizeof(event.digest));
 		out.append("\"}");
@@ -218,15 +220,18 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 	}
 	if (event.protocol == ip_tcp && event.tcp_flags != 0)
 		append_tcp_flags(out, event.tcp_flags);
-	if (event.protocol == ip_icmp || event.protocol == ip_icmpv6)
+	if (const auto type = ethertype_of(event); type != 0)
+		append_ethertype(out, type);
+	const bool icmp = event.protocol == ip_icmp || event.protocol == ip_icmpv6;
+	if (icmp && many != nullptr)
+		append_icmp(out, many->key);
+	else if (icmp)
 		append_icmp(out, event.protocol, source_port, destination_port);
 	out.push_back('}');
 }
 
-} // namespace
-
-void append_json(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		 std::string_view row_id, std::int64_t to_wall)
+void append_violation(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
+		      std::string_view row_id, std::int64_t unix_ns, const Many *many)
 {
 	const bool leaves = event.direction == WEIR_OUT;
 	const auto *source = leaves ? event.local : event.remote;
@@ -236,17 +241,25 @@ void append_json(std::string &out, const weir_event &event, const Enrichment &mo
 	// Both 0: the gate refused before it came to the ports.
 	const bool ports = has_ports(event.protocol) && (source_port != 0 || destination_port != 0);
 
-	out.append("{\"@timestamp\":\"");
-	append_time(out, static_cast<std::int64_t>(event.time) + to_wall);
-	out.append(
-		R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["connection",)");
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["network"],"type":["connection",)");
 	out.append(event.verdict == WEIR_REFUSE ? "\"denied\"" : "\"allowed\"");
 	out.append("],\"action\":\"").append(operation_name(event.operation));
 	// Of the observer's work: ECS's own example of a firewall that blocks has "success".
 	out.append("\",\"outcome\":\"success\",\"reason\":\"").append(reason_sentence(event.reason));
-	out.append(R"(","provider":"weir","dataset":"weir.violation"})");
+	out.append(R"(","provider":"weir","dataset":"weir.violation")");
+	if (many != nullptr) {
+		out.append(",\"start\":\"");
+		append_time(out, static_cast<std::int64_t>(many->merge.first) + many->to_wall);
+		out.append("\",\"end\":\"");
+		append_time(out, static_cast<std::int64_t>(many->merge.last) + many->to_wall);
+		out.push_back('"');
+	}
+	out.push_back('}');
 	append_network(out, event);
-	append_endpoint(out, "source", source, source_port, ports && (!leaves || source_port != 0));
+	// Of many, the port of the side that does not serve is not one port.
+	const bool shows_source = ports && ((!leaves && many == nullptr) || source_port != 0);
+	append_endpoint(out, "source", source, source_port, shows_source);
 	append_endpoint(out, "destination", destination, destination_port, ports && (leaves || destination_port != 0));
 	append_process(out, event, more);
 	if (!row_id.empty()) {
@@ -255,28 +268,55 @@ void append_json(std::string &out, const weir_event &event, const Enrichment &mo
 		out.push_back('}');
 	}
 	out.append(observer());
-	append_weir(out, event, more, instance, source_port, destination_port);
+	append_weir(out, event, more, instance, source_port, destination_port, many);
 	out.append("}\n");
 }
 
-void append_lost_json(std::string &out, const Totals &totals, std::uint64_t lost_since, std::uint64_t discarded,
-		      std::string_view instance, std::int64_t unix_ns)
+} // namespace
+
+std::uint16_t ethertype_of(const weir_event &event)
 {
-	out.append("{\"@timestamp\":\"");
-	append_time(out, unix_ns);
-	out.append(R"(","ecs":{"version":"8.17.0"},"event":{"kind":"event","category":["network"],"type":["info"],)"
-		   R"("action":"events_lost","outcome":"failure","reason":"the kernel's ring buffer was full, or the )"
-		   R"(output could not be written","provider":"weir","dataset":"weir.loss"})");
-	out.append(observer());
-	out.append(",\"weir\":{\"instance\":");
-	append_quoted(out, instance);
-	append_field(out, ",\"events\":{\"refused\":", totals.refused);
-	append_field(out, ",\"observed\":", totals.observed);
-	append_field(out, ",\"reported\":", totals.reported);
-	append_field(out, ",\"lost\":", totals.lost);
-	append_field(out, ",\"lost_since\":", lost_since);
-	append_field(out, ",\"discarded\":", discarded);
-	out.append("}}}\n");
+	if (event.reason != WEIR_REASON_ETHERTYPE)
+		return 0;
+	return event.direction == WEIR_OUT ? event.remote_port : event.local_port;
+}
+
+void append_json(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
+		 std::string_view row_id, std::int64_t to_wall)
+{
+	append_violation(out, event, more, instance, row_id, static_cast<std::int64_t>(event.time) + to_wall, nullptr);
+}
+
+weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
+{
+	weir_event event{};
+	event.time = merge.first;
+	std::memcpy(event.local, key.local, sizeof(event.local));
+	std::memcpy(event.remote, key.remote, sizeof(event.remote));
+	event.generation = key.generation;
+	event.row = WEIR_NO_ROW;
+	event.pid = key.pid;
+	event.uid = merge.uid;
+	event.gid = merge.gid;
+	event.ifindex = key.ifindex;
+	(key.direction == WEIR_OUT ? event.remote_port : event.local_port) = key.port;
+	event.protocol = key.protocol;
+	event.gate = key.gate;
+	event.operation = WEIR_OP_PACKET;
+	event.direction = key.direction;
+	event.reason = key.reason;
+	event.verdict = key.verdict;
+	event.scope = key.scope;
+	std::memcpy(event.comm, merge.comm, sizeof(event.comm));
+	return event;
+}
+
+void append_merged_json(std::string &out, const weir_merge_key &key, const weir_merge &merge, const Enrichment &more,
+			std::string_view instance, std::int64_t to_wall)
+{
+	const Many many{key, merge, to_wall};
+	append_violation(out, event_of(key, merge), more, instance, "", static_cast<std::int64_t>(merge.last) + to_wall,
+			 &many);
 }
 
 } // namespace weir::audit

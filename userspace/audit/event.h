@@ -21,16 +21,45 @@ struct Enrichment {
 	std::string interface;  ///< name of ifindex in weir's own network namespace, "" elsewhere
 };
 
+/// Of a frame that is not IP: its EtherType, which stands where the service's port does (host order). 0: it is IP,
+/// or not known.
+std::uint16_t ethertype_of(const weir_event &);
+
 /// Writes one line of JSON, newline included, at the end of `out`. ECS 8 field names; weir.* for the rest.
 /// `to_wall` is added to the event's boot-clock time (ns) to get UNIX time (ns).
 void append_json(std::string &out, const weir_event &, const Enrichment &, std::string_view instance,
 		 std::string_view row_id, std::int64_t to_wall);
 
-/// What the counters of an instance say, for the second kind of record. Sums over scopes, gates and reasons.
+/// Refusals that are like one that was reported, as the event that stands for them: only what they have in common.
+/// Its time is that of the first of them, so that its process is looked up as of then.
+weir_event event_of(const weir_merge_key &, const weir_merge &);
+
+/// One line, newline included: so many refusals, alike, in one record. The fields of a refusal, but those in which
+/// they may differ; weir.count, event.start and event.end besides. `more` is that of event_of().
+void append_merged_json(std::string &out, const weir_merge_key &, const weir_merge &, const Enrichment &more,
+			std::string_view instance, std::int64_t to_wall);
+
+/// Refusals of which only the number is known: the table of like ones was full.
+struct Summed {
+	std::uint8_t scope = 0;
+	std::uint8_t gate = 0;
+	std::uint8_t direction = 0;
+	std::uint8_t reason = 0;
+	std::uint64_t count = 0; ///< since the last such record
+	std::uint64_t total = 0; ///< since the counters began
+	std::int64_t since = 0;  ///< UNIX time, ns, of the last look at the counters; 0: they were never looked at
+	/// What became of them, where all that this counter counts had one verdict; else "".
+	std::string_view verdict{};
+};
+void append_summed_json(std::string &out, const Summed &, std::string_view instance, std::int64_t unix_ns);
+
+/// What the counters of an instance say, for records of a loss. Sums over scopes, gates and reasons.
 struct Totals {
 	std::uint64_t refused = 0;
 	std::uint64_t observed = 0;
-	std::uint64_t reported = 0; ///< refused + observed = reported + lost
+	std::uint64_t reported = 0; ///< refused + observed = reported + merged + summed + lost
+	std::uint64_t merged = 0;
+	std::uint64_t summed = 0;
 	std::uint64_t lost = 0;     ///< since the instance was loaded
 };
 
@@ -39,6 +68,15 @@ struct Totals {
 /// written, since this run began.
 void append_lost_json(std::string &out, const Totals &, std::uint64_t lost_since, std::uint64_t discarded,
 		      std::string_view instance, std::int64_t unix_ns);
+
+/// What happened to an interface: that the edge gate holds it, or no longer, or can't.
+struct InterfaceChange {
+	std::string action; ///< "interface_held", "interface_gone", ...
+	std::string name;   ///< "" where it is of no interface
+	std::string text;   ///< for people
+	bool failed = false;
+};
+void append_interface_json(std::string &out, const InterfaceChange &, std::string_view instance, std::int64_t unix_ns);
 
 /// One line for people, from one line of that JSON. Error: not one of weir's records.
 Result<std::string> for_people(std::string_view json_line, bool color);

@@ -29,13 +29,19 @@ std::optional<T> field(const Json &record, const char *object, const char *key)
 		return inner->is_number_unsigned() ? std::optional(inner->template get<T>()) : std::nullopt;
 }
 
-bool admits(const Filter &filter, const Json &record)
+/// `strict`: what can't be known of a record is not taken to fit.
+bool admits(const Filter &filter, const Json &record, bool strict)
 {
 	const auto is = [&](const std::string &wanted, const char *object, const char *key) {
 		return wanted.empty() || field<std::string>(record, object, key) == wanted;
 	};
 	if (!is(filter.reason, "weir", "reason") || !is(filter.gate, "weir", "gate") ||
-	    !is(filter.direction, "network", "direction") || !is(filter.process, "process", "name"))
+	    !is(filter.direction, "network", "direction"))
+		return false;
+	// Of a sum nobody knows the ends: people see it, as what they look for may be in it.
+	if (field<std::uint64_t>(record, "weir", "count_total"))
+		return !strict || (!filter.pid && filter.process.empty() && !filter.to);
+	if (!is(filter.process, "process", "name"))
 		return false;
 	if (filter.pid && field<std::uint64_t>(record, "process", "pid") != *filter.pid)
 		return false;
@@ -80,13 +86,14 @@ void EventsView::line(std::string_view text)
 	const auto time = dataset && stamp != record.end() && stamp->is_string()
 				  ? parse_time(stamp->get_ref<const std::string &>())
 				  : std::nullopt;
-	if (!time || (dataset != "weir.violation" && dataset != "weir.loss")) {
+	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}
 	if (filter_.since && *time < *filter_.since)
 		return;
-	if (dataset == "weir.violation" ? !admits(filter_, record) : style_.json && filter_.chooses())
+	if (dataset == "weir.violation" ? !admits(filter_, record, style_.json)
+					: filter_.chooses() && (style_.json || dataset != "weir.loss"))
 		return; // people see every loss: what they look for may be among what was lost
 	if (style_.json) {
 		show_(fmt::format("{}\n", text));

@@ -94,10 +94,33 @@ std::string loss(const Json &record, bool color)
 				clock_of(text(record, "@timestamp")), color ? yellow : "", color ? reset : "", since);
 	if (discarded != 0)
 		line += fmt::format(", {} could not be written", discarded);
-	line += fmt::format("  (since loading: refused {} + observed {} = reported {} + lost {})",
+	line += fmt::format("  (since loading: refused {} + observed {} = reported {}",
 			    number(record, "weir.events.refused"), number(record, "weir.events.observed"),
-			    number(record, "weir.events.reported"), number(record, "weir.events.lost"));
+			    number(record, "weir.events.reported"));
+	const auto merged = number(record, "weir.events.merged"), summed = number(record, "weir.events.summed");
+	if (merged != 0 || summed != 0)
+		line += fmt::format(" + merged {} + summed {}", merged, summed);
+	line += fmt::format(" + lost {})", number(record, "weir.events.lost"));
 	return line;
+}
+
+std::string interface(const Json &record, bool color)
+{
+	const bool failed = text(record, "event.outcome") == "failure";
+	return fmt::format("{} {}EDGE{}     {}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
+			   color && failed ? reset : "", text(record, "event.reason"));
+}
+
+/// " × 1234 in 0.98 s", of a record that stands for many.
+std::string times(const Json &record)
+{
+	const auto count = text(record, "weir.count");
+	if (count.empty())
+		return "";
+	const auto start = parse_time(text(record, "event.start")), end = parse_time(text(record, "event.end"));
+	if (!start || !end || *end < *start)
+		return fmt::format(" \u00d7 {}", count);
+	return fmt::format(" \u00d7 {} in {:.2f} s", count, static_cast<double>(*end - *start) / 1e9);
 }
 
 std::string violation(const Json &record, bool color)
@@ -106,21 +129,26 @@ std::string violation(const Json &record, bool color)
 	const auto operation = text(record, "weir.operation");
 	const bool out = text(record, "network.direction") != "ingress";
 	auto transport = text(record, "network.transport");
-	if (transport.empty())
+	if (const auto type = text(record, "weir.ethertype"); !type.empty())
+		transport = "EtherType " + type;
+	else if (transport.empty())
 		transport = "?";
 	if (const auto type = text(record, "weir.icmp.type"); !type.empty())
 		transport += " type " + type;
 
 	// Out: the local end says little, and is often unknown. In: both ends do, and there may be no process.
-	std::string line = fmt::format("{} {}{:<8}{} {:<3} {} {} ", clock_of(text(record, "@timestamp")),
+	std::string line = fmt::format("{} {}{:<8}{} {:<3} ", clock_of(text(record, "@timestamp")),
 				       !color                 ? ""
 				       : verdict == "refused" ? red
 							      : yellow,
-				       verdict, color ? reset : "", out ? "out" : "in", transport, who(record));
-	if (out)
-		line += "-> " + endpoint(record, "destination");
-	else
-		line += fmt::format("<- {} to {}", endpoint(record, "source"), endpoint(record, "destination"));
+				       verdict.empty() ? "counted" : verdict, color ? reset : "", out ? "out" : "in");
+	const bool summed = !text(record, "weir.count_total").empty();
+	const bool has_ends = !summed && text(record, "weir.ethertype").empty();
+	line += summed ? "(ends not kept)" : transport + " " + who(record);
+	if (has_ends && out)
+		line += " -> " + endpoint(record, "destination");
+	else if (has_ends)
+		line += fmt::format(" <- {} to {}", endpoint(record, "source"), endpoint(record, "destination"));
 	if (const auto flags = text(record, "weir.tcp.flags"); !flags.empty())
 		line += " " + flags;
 	line += "  " + text(record, "event.reason");
@@ -134,7 +162,7 @@ std::string violation(const Json &record, bool color)
 		line += ", row " + rule;
 	line += ")";
 	line += color ? reset : "";
-	return line;
+	return line + times(record);
 }
 
 } // namespace
@@ -214,7 +242,9 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return violation(record, color);
 	if (dataset == "weir.loss")
 		return loss(record, color);
-	return fail("not a record of weir: event.dataset is neither weir.violation nor weir.loss");
+	if (dataset == "weir.interface")
+		return interface(record, color);
+	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss and weir.interface");
 }
 
 } // namespace weir::audit

@@ -19,6 +19,7 @@ enum class Exit : int {
 	differs = 5,  ///< `matrix verify`: policy and page differ
 	degraded = 6, ///< `status`: not everything that the policy needs is in force
 	absent = 7,   ///< the instance is not loaded
+	would_cut = 8, ///< `apply`: it would cut the SSH session that it was typed in; nothing was applied
 };
 
 struct Error {

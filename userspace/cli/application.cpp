@@ -31,7 +31,7 @@ Exit status:
   0 done          1 the machine could not do it    2 the command line is wrong
   3 a policy file or page is wrong                 4 explain: refused
   5 matrix verify: they differ                     6 status: not everything that the policy needs is in force
-  7 the instance is not loaded)";
+  7 the instance is not loaded                     8 apply: it would cut the SSH session it was typed in)";
 
 // It becomes a directory in bpffs, which has no room for much else.
 std::string instance_complaint(const std::string &name)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir apply`: put a site's policy in force, read it back, and leave.
 #include "cli/cli.h"
+#include "cli/ssh_guard.h"
 #include "policy/policy.h"
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ namespace {
 struct Options {
 	std::string site;
 	bool observe = false;
+	bool cut_ssh = false;
 };
 
 Result<Exit> apply(const Options &options, const Context &context)
@@ -25,6 +27,9 @@ Result<Exit> apply(const Options &options, const Context &context)
 	const auto policy = policy::load(context.site(options.site), context.policies_dir);
 	if (!policy)
 		return std::unexpected(policy.error());
+	if (!options.observe && !options.cut_ssh)
+		if (const auto guarded = guard_ssh_session(*policy); !guarded)
+			return std::unexpected(guarded.error());
 	const auto applied = kernel::apply(context.where, *policy, options.observe);
 	if (!applied)
 		return std::unexpected(applied.error());
@@ -74,11 +79,15 @@ void add_apply(CLI::App &app, Context &context)
 	auto options = std::make_shared<Options>();
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
+	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
 		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "
 		"or\n"
-		"the next boot. While it is replaced, every packet is judged by the old policy or by the new one.");
+		"the next boot. While it is replaced, every packet is judged by the old policy or by the new one.\n"
+		"A policy that would cut the SSH session it is typed in is not applied, where that session is\n"
+		"recognised: by the sshd above this process, or by SSH_CONNECTION. Others' sessions are not looked "
+		"at.");
 	verb->callback([&context, options] { context.run = [&context, options] { return apply(*options, context); }; });
 }
 

@@ -3,6 +3,8 @@
 
 #include "audit/enrich.h"
 #include "audit/event.h"
+#include "daemon/interfaces.h"
+#include "daemon/merged.h"
 #include "daemon/row_names.h"
 #include "daemon/sink.h"
 
@@ -17,26 +19,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
-#include <iostream>
 #include <optional>
 
 namespace weir::daemon {
 namespace {
 
-constexpr std::int64_t ms = 1'000'000, second = 1000 * ms; ///< in nanoseconds
 constexpr std::int64_t tick_pause = second;        ///< between two looks at the counters
 constexpr std::int64_t retry_pause = 200 * ms;     ///< of an output that takes nothing
-constexpr std::int64_t complaint_pause = 10 * second;
 constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring and a slow output
 constexpr unsigned housekeeping_every = 256;       ///< events
-
-std::int64_t clock_ns(clockid_t clock)
-{
-	timespec now{};
-	::clock_gettime(clock, &now);
-	return now.tv_sec * second + now.tv_nsec;
-}
 
 /// The directory of the pins: another one by the same name is another instance. 0: there is none.
 ino_t identity(const kernel::Where &where)
@@ -45,16 +36,12 @@ ino_t identity(const kernel::Where &where)
 	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-void say(const std::string &message)
-{
-	std::cerr << "weir: " << message << '\n'; // fails silently: that nobody listens is no reason to end
-}
-
 class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
 		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), identity_(identity(options.where))
+		  rows_(options.where), merged_(options.where), interfaces_(options.where),
+		  identity_(identity(options.where))
 	{}
 
 	Result<Exit> stream();
@@ -69,6 +56,7 @@ private:
 	void wait(std::int64_t longest_ns, bool for_events);
 	void drain();
 	bool take_over();
+	void put_merged();
 	Result<Exit> close();
 
 	kernel::Where where_;
@@ -76,17 +64,20 @@ private:
 	std::optional<kernel::Ring> ring_;
 	Fd signals_;
 	RowNames rows_;
+	Merged merged_;
+	Interfaces interfaces_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
 	bool stop_ = false;       ///< a signal said so, or there is no use in going on
-	bool replaced_ = false;   ///< the pins that the ring was opened by are gone
+	bool closing_ = false; ///< the last table of like refusals was taken: what comes now waits for the next run
+	bool replaced_ = false; ///< the pins that the ring was opened by are gone
 	std::optional<std::int64_t> deadline_; ///< of closing, monotonic
 	std::optional<Error> broken_; ///< the output will never take another line
 	std::optional<Error> ring_error_;
 	unsigned since_housekeeping_ = 0;
 	std::int64_t next_tick_ = 0;
-	std::int64_t next_complaint_ = 0;
+	Complaint complaint_;
 	std::int64_t to_wall_ = 0;
 	audit::Totals totals_;
 	std::uint64_t lost_written_ = 0; ///< of totals_.lost, what the records say
@@ -118,8 +109,12 @@ void Daemon::housekeeping()
 {
 	since_housekeeping_ = 0;
 	read_signals();
+	if (!stop_ && interfaces_.look(sink_))
+		enricher_.edge_is_here(true);
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 		tick();
+	if (!broken_)
+		merged_.put(sink_, enricher_, to_wall_);
 }
 
 void Daemon::read_signals()
@@ -147,6 +142,12 @@ void Daemon::tick()
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
+	if (!stop_ && interfaces_.tick(sink_))
+		enricher_.edge_is_here(true);
+	if (!broken_ && !closing_) {
+		merged_.take();
+		merged_.put(sink_, enricher_, to_wall_);
+	}
 	const auto counters = kernel::read_counters(where_);
 	if (!counters && counters.error().code == Exit::absent) {
 		replaced_ = true;
@@ -156,9 +157,13 @@ void Daemon::tick()
 			totals.refused += counter.refused;
 			totals.observed += counter.observed;
 			totals.reported += counter.reported;
+			totals.merged += counter.merged;
+			totals.summed += counter.summed;
 			totals.lost += counter.lost;
 		}
 		totals_ = totals;
+		if (!broken_)
+			merged_.put_sums(*counters, sink_);
 	}
 	// Not at the output's own expense: a full buffer holds what was refused; the next tick says the sum.
 	if ((totals_.lost > lost_written_ || discarded_ > discarded_written_) && !sink_.is_full() && !broken_) {
@@ -180,17 +185,13 @@ void Daemon::write_out()
 		deadline_ = clock_ns(CLOCK_MONOTONIC);
 		return;
 	}
-	const auto now = clock_ns(CLOCK_MONOTONIC);
-	if (!*done && !sink_.problem().empty() && now >= next_complaint_) {
-		next_complaint_ = now + complaint_pause;
+	if (!*done && !sink_.problem().empty() && complaint_.is_due()) {
 		say(fmt::format("cannot write to {}: {}. Trying on; {} lines wait, then the ring buffer fills and the "
 				"kernel counts what is lost.",
 				sink_.name(), sink_.problem(), sink_.unwritten_lines()));
 	}
-	if (*done && next_complaint_ != 0) {
-		next_complaint_ = 0;
+	if (*done && complaint_.settle())
 		say(fmt::format("{} takes lines again", sink_.name()));
-	}
 }
 
 /// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not
@@ -207,14 +208,16 @@ void Daemon::make_room()
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[3] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}};
+	pollfd watched[4] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
 		watched[1].fd = sink_.fd();
-	if (for_events)
+	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
+		watched[3].fd = interfaces_.fd();
+	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched, 3, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched, 4, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
@@ -247,6 +250,9 @@ bool Daemon::take_over()
 	identity_ = identity(where_);
 	replaced_ = false;
 	rows_.forget();
+	merged_.forget_sums();
+	interfaces_.look_again();
+	enricher_.edge_is_here(false);
 	totals_ = {};
 	lost_written_ = 0;
 	return true;
@@ -265,12 +271,31 @@ Result<Exit> Daemon::stream()
 		write_out();
 		if (replaced_ && !stop_ && !take_over())
 			break;
-		if (*taken == 0 && !stop_) {
+		const bool may_put = !merged_.is_empty() && sink_.is_empty();
+		if (*taken == 0 && !stop_ && !may_put) {
 			const auto pause = next_tick_ - clock_ns(CLOCK_MONOTONIC);
 			wait(sink_.is_empty() ? pause : std::min(pause, retry_pause), true);
 		}
 	}
 	return close();
+}
+
+/// The last time: what the kernel has counted, and then all of it is written, or is known not to be.
+void Daemon::put_merged()
+{
+	const auto is_late = [this] { return broken_ || clock_ns(CLOCK_MONOTONIC) > *deadline_; };
+	for (int tables = 0; tables < 2 && ring_ && !is_late(); tables++) {
+		if (identity(where_) == identity_)
+			merged_.take(); // nothing while an earlier table waits: that one first
+		for (merged_.put(sink_, enricher_, to_wall_); !merged_.is_empty() && !is_late();
+		     merged_.put(sink_, enricher_, to_wall_)) {
+			write_out();
+			if (sink_.is_full())
+				wait(retry_pause, false);
+		}
+	}
+	discarded_ += merged_.discard();
+	closing_ = true;
 }
 
 Result<Exit> Daemon::close()
@@ -279,15 +304,18 @@ Result<Exit> Daemon::close()
 		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
 	if (ring_ && !broken_ && !ring_error_)
 		drain();
+	put_merged();
 	if (ring_)
 		tick();
 	for (write_out(); !sink_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
 		wait(retry_pause, false);
 
 	const auto waiting = broken_ ? sink_.unwritten_lines() : sink_.is_empty() ? 0 : sink_.unwritten_lines();
-	say(fmt::format("{} events written to {}, {} lost by the kernel since the instance was loaded, {} not written",
-			sink_.events() - std::min(sink_.events(), waiting), sink_.name(), totals_.lost,
-			waiting + discarded_));
+	const auto alike = merged_.counted() == 0 ? "" : fmt::format(", {} counted in some of them", merged_.counted());
+	say(fmt::format(
+		"{} events written to {}{}, {} lost by the kernel since the instance was loaded, {} not written",
+		sink_.events() - std::min(sink_.events(), waiting), sink_.name(), alike, totals_.lost,
+		waiting + discarded_));
 	if (broken_ || ring_error_)
 		return std::unexpected(broken_ ? *broken_ : *ring_error_);
 	if (auto synced = sink_.sync(); !synced)

@@ -3,6 +3,7 @@
 #include "sample.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -81,6 +82,26 @@ TEST(Enricher, WithoutAnOwnerNobodyIsNamed)
 	EXPECT_EQ(more.user, "");
 	EXPECT_EQ(more.executable, "");
 	EXPECT_EQ(more.interface, "");
+}
+
+TEST(Enricher, InterfaceOfTheEdgeIsNamedWhereTheEdgeIs)
+{
+	const auto *all = ::if_nameindex();
+	const auto *other = all;
+	while (other->if_index == 1)
+		other++;
+	if (other->if_index == 0)
+		GTEST_SKIP() << "there is no interface but the loopback";
+	Enricher enricher;
+	weir_event event{};
+	event.ifindex = other->if_index;
+	event.gate = WEIR_GATE_EDGE;
+	EXPECT_EQ(enricher.enrich(event).interface, "") << "of which network namespace?";
+	enricher.edge_is_here(true);
+	EXPECT_EQ(enricher.enrich(event).interface, other->if_name);
+	event.gate = WEIR_GATE_PACKET;
+	EXPECT_EQ(enricher.enrich(event).interface, "") << "of which network namespace?";
+	::if_freenameindex(const_cast<struct if_nameindex *>(all));
 }
 
 TEST(Enricher, ManyUsersStayBounded)

@@ -128,17 +128,133 @@ TEST(AppendJson, GoldenPacketFromOutside)
 TEST(AppendJson, GoldenLoss)
 {
 	std::string line;
-	append_lost_json(line, {.refused = 90, .observed = 10, .reported = 60, .lost = 40}, 15, 2, "default",
-			 sample_to_wall);
+	append_lost_json(line, {.refused = 90, .observed = 10, .reported = 30, .merged = 20, .summed = 10, .lost = 40},
+			 15, 2, "default", sample_to_wall);
 	EXPECT_EQ(line,
 		  R"({"@timestamp":"2026-11-24T12:03:03.000000000Z","ecs":{"version":"8.17.0"},)"
 		  R"("event":{"kind":"event","category":["network"],"type":["info"],"action":"events_lost",)"
 		  R"("outcome":"failure","reason":"the kernel's ring buffer was full, or the output could not be )"
 		  R"(written","provider":"weir","dataset":"weir.loss"},)" +
 			  observer() +
-			  R"(,"weir":{"instance":"default","events":{"refused":90,"observed":10,"reported":60,)"
-			  R"("lost":40,"lost_since":15,"discarded":2}}})"
+			  R"(,"weir":{"instance":"default","events":{"refused":90,"observed":10,"reported":30,)"
+			  R"("merged":20,"summed":10,"lost":40,"lost_since":15,"discarded":2}}})"
 			  "\n");
+}
+
+TEST(AppendJson, GoldenMany)
+{
+	Enrichment more;
+	more.interface = "eth0";
+	EXPECT_EQ(line_of(merged_packets(), more),
+		  R"({"@timestamp":"2026-11-24T12:03:04.623456789Z","ecs":{"version":"8.17.0"},)"
+		  R"("event":{"kind":"event","category":["network"],"type":["connection","denied"],"action":"packet",)"
+		  R"("outcome":"success","reason":"no row of the matrix admits it","provider":"weir",)"
+		  R"("dataset":"weir.violation","start":"2026-11-24T12:03:04.123456789Z",)"
+		  R"("end":"2026-11-24T12:03:04.623456789Z"},)"
+		  R"("network":{"direction":"ingress","type":"ipv4","transport":"tcp","iana_number":"6"},)"
+		  R"("source":{"ip":"198.51.100.7"},"destination":{"ip":"192.0.2.2","port":22},)" +
+			  observer() +
+			  R"(,"weir":{"instance":"default","gate":"edge","operation":"packet","reason":"no_row",)"
+			  R"("verdict":"refused","count":1234,"scope":1,"generation":3,"row":null,)"
+			  R"("interface":{"index":2,"name":"eth0"}}})"
+			  "\n");
+}
+
+TEST(AppendJson, GoldenSum)
+{
+	std::string line;
+	append_summed_json(line,
+			   {.scope = 1,
+			    .gate = WEIR_GATE_EDGE,
+			    .direction = WEIR_IN,
+			    .reason = WEIR_REASON_NO_ROW,
+			    .count = 7,
+			    .total = 9,
+			    .since = sample_to_wall,
+			    .verdict = "refused"},
+			   "default", sample_to_wall + 1'000'000'000);
+	EXPECT_EQ(line,
+		  R"({"@timestamp":"2026-11-24T12:03:04.000000000Z","ecs":{"version":"8.17.0"},)"
+		  R"("event":{"kind":"event","category":["network"],"type":["connection","denied"],"action":"packet",)"
+		  R"("outcome":"success","reason":"no row of the matrix admits it","provider":"weir",)"
+		  R"("dataset":"weir.violation","start":"2026-11-24T12:03:03.000000000Z",)"
+		  R"("end":"2026-11-24T12:03:04.000000000Z"},"network":{"direction":"ingress"},)" +
+			  observer() +
+			  R"(,"weir":{"instance":"default","gate":"edge","operation":"packet","reason":"no_row",)"
+			  R"("verdict":"refused","count":7,"count_total":9,"scope":1}})"
+			  "\n");
+}
+
+TEST(AppendJson, GoldenInterface)
+{
+	std::string line;
+	append_interface_json(line, {"interface_held", "eth1", "holds eth1", false}, "default", sample_to_wall);
+	const auto wanted = R"({"@timestamp":"2026-11-24T12:03:03.000000000Z","ecs":{"version":"8.17.0"},)"
+			    R"("event":{"kind":"event","category":["configuration"],"type":["change"],)"
+			    R"("action":"interface_held","outcome":"success",)"
+			    R"("reason":"holds eth1","provider":"weir","dataset":"weir.interface"},)" +
+			    observer() +
+			    R"(,"weir":{"instance":"default","interface":{"name":"eth1"}}})"
+			    "\n";
+	EXPECT_EQ(line, wanted);
+}
+
+TEST(AppendJson, ManyThatLeaveHaveTheirProcess)
+{
+	auto many = merged_packets();
+	many.first.direction = WEIR_OUT;
+	many.first.pid = 1234;
+	many.second.uid = 1000;
+	std::memcpy(many.second.comm, "nmap", 4);
+	const auto record = Json::parse(line_of(many));
+	EXPECT_EQ(record["process"], (Json{{"pid", 1234}, {"name", "nmap"}}));
+	EXPECT_EQ(record["user"]["id"], "1000");
+	EXPECT_EQ(record["source"], (Json{{"ip", "192.0.2.2"}})) << "its port is not one port";
+	EXPECT_EQ(record["destination"], (Json{{"ip", "198.51.100.7"}, {"port", 22}}));
+}
+
+TEST(AppendJson, ManyMessagesOfIcmpHaveTheirType)
+{
+	auto many = merged_packets();
+	many.first.protocol = 1;
+	many.first.port = 8;
+	EXPECT_EQ(Json::parse(line_of(many))["weir"]["icmp"], (Json{{"type", 8}}));
+	many.first.port = 0;
+	EXPECT_EQ(Json::parse(line_of(many))["weir"]["icmp"], (Json{{"type", 0}})) << "echo replies";
+	many.first.reason = WEIR_REASON_MALFORMED;
+	EXPECT_FALSE(Json::parse(line_of(many))["weir"].contains("icmp")) << "not read";
+}
+
+TEST(AppendJson, FrameThatIsNotIp)
+{
+	auto event = refused_frame();
+	auto record = Json::parse(line_of(event));
+	EXPECT_EQ(record["weir"]["ethertype"], "0x88cc");
+	EXPECT_EQ(record["weir"]["reason"], "ethertype");
+	EXPECT_EQ(record["network"], (Json{{"direction", "ingress"}, {"bytes", 80}}));
+	EXPECT_FALSE(record.contains("source"));
+	EXPECT_FALSE(record.contains("destination"));
+	event.direction = WEIR_OUT;
+	event.remote_port = 0x0805;
+	EXPECT_EQ(Json::parse(line_of(event))["weir"]["ethertype"], "0x0805");
+	auto many = merged_packets();
+	many.first = {.local = {},
+		      .remote = {},
+		      .ifindex = 2,
+		      .pid = 0,
+		      .generation = 3,
+		      .port = 0x88cc,
+		      .protocol = 0,
+		      .gate = WEIR_GATE_EDGE,
+		      .direction = WEIR_IN,
+		      .reason = WEIR_REASON_ETHERTYPE,
+		      .verdict = WEIR_REFUSE,
+		      .scope = 1,
+		      .zero = 0};
+	record = Json::parse(line_of(many));
+	EXPECT_EQ(record["weir"]["ethertype"], "0x88cc");
+	EXPECT_EQ(record["weir"]["count"], 1234);
+	EXPECT_EQ(record["network"], (Json{{"direction", "ingress"}}));
 }
 
 TEST(AppendJson, ObservedIsAllowed)

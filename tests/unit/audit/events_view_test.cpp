@@ -88,6 +88,44 @@ TEST(EventsView, PeopleSeeTheDayOnceAndEveryLoss)
 	EXPECT_THAT(screen.shown, ElementsAre("-- 2026-11-24 (UTC+0000)\n", HasSubstr("curl[1]"), HasSubstr("LOST")));
 }
 
+TEST(EventsView, SumsMayHoldWhatIsLookedFor)
+{
+	std::string sum;
+	append_summed_json(sum,
+			   {.scope = 1,
+			    .gate = WEIR_GATE_EDGE,
+			    .direction = WEIR_IN,
+			    .reason = WEIR_REASON_NO_ROW,
+			    .count = 7,
+			    .total = 9},
+			   "default", sample_to_wall);
+	sum.pop_back();
+	const auto shows = [&](const Filter &filter, bool json) {
+		Screen screen;
+		screen.view(filter, {.json = json}).line(sum);
+		return !screen.shown.empty();
+	};
+	EXPECT_TRUE(shows({}, true));
+	EXPECT_TRUE(shows({.reason = "no_row", .gate = "edge"}, true));
+	EXPECT_FALSE(shows({.reason = "malformed"}, false));
+	EXPECT_TRUE(shows({.pid = 1}, false));
+	EXPECT_FALSE(shows({.pid = 1}, true)) << "machines get what is known to fit";
+	EXPECT_TRUE(shows({.to = Prefix::parse("192.0.2.0/24")}, false));
+}
+
+TEST(EventsView, InterfacesAreShownWhenNothingIsChosen)
+{
+	std::string line;
+	append_interface_json(line, {"interface_held", "eth1", "holds eth1", false}, "default", sample_to_wall);
+	line.pop_back();
+	Screen screen;
+	screen.view().line(line);
+	screen.view({}, {}).line(line);
+	EXPECT_THAT(screen.shown, SizeIs(3)); // and the day
+	screen.view({.pid = 1}, {}).line(line);
+	EXPECT_THAT(screen.shown, SizeIs(3));
+}
+
 TEST(EventsView, MalformedLineIsAWarningWithItsNumber)
 {
 	Screen screen;

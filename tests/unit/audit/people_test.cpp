@@ -75,11 +75,53 @@ TEST_F(ForPeople, ColorIsOptional)
 TEST_F(ForPeople, Loss)
 {
 	std::string line;
-	append_lost_json(line, {.refused = 90, .observed = 10, .reported = 60, .lost = 40}, 15, 0, "default",
-			 sample_to_wall);
+	append_lost_json(line, {.refused = 90, .observed = 10, .reported = 30, .merged = 20, .summed = 10, .lost = 40},
+			 15, 0, "default", sample_to_wall);
 	EXPECT_EQ(for_people(line, false).value(),
 		  "12:03:03.000 LOST     15 events are not in this record  (since loading: refused 90 + observed 10 = "
-		  "reported 60 + lost 40)");
+		  "reported 30 + merged 20 + summed 10 + lost 40)");
+}
+
+TEST_F(ForPeople, ManyInOneRecord)
+{
+	EXPECT_EQ(
+		for_people(line_of(merged_packets(), {.executable = "", .user = "", .cgroup = "", .interface = "eth0"}),
+			   false)
+			.value(),
+		"12:03:04.623 refused  in  tcp (no process) <- 198.51.100.7 to 192.0.2.2:22  no row of the matrix "
+		"admits it (edge gate, packet, eth0) \u00d7 1234 in 0.50 s");
+}
+
+TEST_F(ForPeople, OnlyTheNumberIsKnown)
+{
+	std::string line;
+	append_summed_json(line,
+			   {.scope = 1,
+			    .gate = WEIR_GATE_EDGE,
+			    .direction = WEIR_IN,
+			    .reason = WEIR_REASON_NO_ROW,
+			    .count = 7,
+			    .total = 9,
+			    .since = sample_to_wall},
+			   "default", sample_to_wall + 1'000'000'000);
+	EXPECT_EQ(for_people(line, false).value(), "12:03:04.000 counted  in  (ends not kept)  no row of the matrix "
+						   "admits it (edge gate, packet) \u00d7 7 in 1.00 s");
+}
+
+TEST_F(ForPeople, FrameThatIsNotIpHasNoEnds)
+{
+	EXPECT_EQ(
+		shown(refused_frame(), {.executable = "", .user = "", .cgroup = "", .interface = "eth0"}),
+		"12:03:04.123 refused  in  EtherType 0x88cc (no process)  a frame that is neither IP nor ARP nor of a "
+		"type that the site lists (edge gate, packet, eth0)");
+}
+
+TEST_F(ForPeople, Interface)
+{
+	std::string line;
+	append_interface_json(line, {"interface_held", "eth1", "holds eth1 (network; xdp, tcx)", false}, "default",
+			      sample_to_wall);
+	EXPECT_EQ(for_people(line, false).value(), "12:03:03.000 EDGE     holds eth1 (network; xdp, tcx)");
 }
 
 TEST_F(ForPeople, WhatIsNotOurs)

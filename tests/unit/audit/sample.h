@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir::audit {
 
@@ -73,6 +74,50 @@ inline weir_event refused_packet()
 	event.direction = WEIR_IN;
 	event.tcp_flags = 0x02;
 	set_comm(event, "");
+	return event;
+}
+
+/// A SYN from outside that the edge gate merged with others; the first of them 1.12 s after boot, the last 0.5 s later.
+inline std::pair<weir_merge_key, weir_merge> merged_packets()
+{
+	weir_merge_key key{};
+	set_address(key.local, "192.0.2.2");
+	set_address(key.remote, "198.51.100.7");
+	key.ifindex = 2;
+	key.generation = 3;
+	key.port = 22;
+	key.protocol = 6;
+	key.gate = WEIR_GATE_EDGE;
+	key.direction = WEIR_IN;
+	key.reason = WEIR_REASON_NO_ROW;
+	key.verdict = WEIR_REFUSE;
+	key.scope = 1;
+	weir_merge merge{};
+	merge.count = 1234;
+	merge.first = 1'123'456'789;
+	merge.last = 1'623'456'789;
+	return {key, merge};
+}
+
+inline std::string line_of(const std::pair<weir_merge_key, weir_merge> &many, const Enrichment &more = {})
+{
+	std::string line;
+	append_merged_json(line, many.first, many.second, more, "default", sample_to_wall);
+	return line;
+}
+
+/// A frame that is not IP, at the edge: LLDP from a switch.
+inline weir_event refused_frame()
+{
+	weir_event event = refused_packet();
+	std::memset(event.local, 0, 16);
+	std::memset(event.remote, 0, 16);
+	event.cgroup = event.cookie = 0;
+	event.local_port = 0x88cc;
+	event.remote_port = 0;
+	event.protocol = event.tcp_flags = 0;
+	event.gate = WEIR_GATE_EDGE;
+	event.reason = WEIR_REASON_ETHERTYPE;
 	return event;
 }
 

@@ -7,7 +7,10 @@
 
 #include <sys/epoll.h>
 
+#include <utility>
+
 #include <csignal>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace weir {
@@ -70,7 +73,51 @@ Result<Counters> read_counters(const Where &)
 {
 	if (!fake().loaded)
 		return fail(Exit::absent, "not loaded");
-	return Counters{fake().counter};
+	Counters counters(WEIR_COUNTERS);
+	counters[0] = fake().counter;
+	for (const auto &[index, counter] : fake().counters)
+		counters[index] = counter;
+	return counters;
+}
+
+Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	if (fake().merges_fail)
+		return fail("no memory for a map");
+	fake().merges_taken++;
+	return std::exchange(fake().merges, {});
+}
+
+Result<std::vector<std::string>> cover(const Where &)
+{
+	fake().covered++;
+	if (fake().covers.empty())
+		return std::vector<std::string>{};
+	auto result = std::move(fake().covers.front());
+	fake().covers.pop_front();
+	return result;
+}
+
+Result<Fd> watch_interfaces()
+{
+	int ends[2];
+	if (fake().deaf || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return fail("no netlink here");
+	if (fake().watch >= 0)
+		::close(fake().watch);
+	fake().watch = ends[1];
+	return Fd(ends[0]);
+}
+
+bool drain_interfaces(const Fd &watch)
+{
+	char bytes[64];
+	bool any = false;
+	while (::read(watch.get(), bytes, sizeof(bytes)) > 0)
+		any = true;
+	return any;
 }
 
 Result<Image> read_image(const Where &)

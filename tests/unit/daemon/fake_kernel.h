@@ -6,7 +6,11 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace weir::kernel {
 
@@ -16,6 +20,15 @@ struct FakeKernel {
 	/// One for each poll; when there is none left, SIGTERM is sent.
 	std::deque<std::function<void(const Handle &)>> polls;
 	weir_counter counter{};
+	std::map<std::uint32_t, weir_counter> counters; ///< besides, by weir_counter_index() of 1 and up
+	std::vector<std::pair<weir_merge_key, weir_merge>> merges; ///< until they are taken
+	int merges_taken = 0;
+	bool merges_fail = false;
+	/// What the next looks at the interfaces come to; none left: no change.
+	std::deque<Result<std::vector<std::string>>> covers;
+	int covered = 0;
+	int watch = -1; ///< write end of what watch_interfaces() gives
+	bool deaf = false; ///< watch_interfaces() fails
 	BoundPolicy policy;
 	std::uint32_t generation = 1;
 	bool loaded = true;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records that are not of one attempt: sums, losses, interfaces.
+#include "audit/record.h"
+
+#include "audit/event.h"
+
+#include <unistd.h>
+
+namespace weir::audit {
+
+void begin_record(std::string &out, std::int64_t unix_ns)
+{
+	out.append("{\"@timestamp\":\"");
+	append_time(out, unix_ns);
+	out.append(R"(","ecs":{"version":"8.17.0"})");
+}
+
+/// The host's name is read once: a daemon outlives no renaming that a journal should follow in the middle of a file.
+const std::string &observer()
+{
+	static const std::string text = [] {
+		char name[256] = {};
+		if (::gethostname(name, sizeof(name) - 1) != 0)
+			name[0] = '\0';
+		std::string quoted;
+		append_quoted(quoted, name);
+		std::string both = R"(,"observer":{"type":"firewall","product":"weir")";
+		if (name[0] != '\0')
+			both += ",\"hostname\":" + quoted + "},\"host\":{\"name\":" + quoted + "}";
+		else
+			both += "}";
+		return both;
+	}();
+	return text;
+}
+
+void append_summed_json(std::string &out, const Summed &sum, std::string_view instance, std::int64_t unix_ns)
+{
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["network"],"type":["connection")");
+	if (!sum.verdict.empty())
+		out.append(sum.verdict == "refused" ? ",\"denied\"" : ",\"allowed\"");
+	out.append("],\"action\":\"").append(operation_name(WEIR_OP_PACKET));
+	out.append("\",\"outcome\":\"success\",\"reason\":\"").append(reason_sentence(sum.reason));
+	out.append(R"(","provider":"weir","dataset":"weir.violation",)");
+	if (sum.since != 0) {
+		out.append("\"start\":\"");
+		append_time(out, sum.since);
+		out.append("\",");
+	}
+	out.append("\"end\":\"");
+	append_time(out, unix_ns);
+	out.append(sum.direction == WEIR_OUT ? "\"},\"network\":{\"direction\":\"egress\"}"
+					     : "\"},\"network\":{\"direction\":\"ingress\"}");
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	out.append(",\"gate\":\"").append(gate_name(sum.gate));
+	out.append("\",\"operation\":\"").append(operation_name(WEIR_OP_PACKET));
+	out.append("\",\"reason\":\"").append(reason_name(sum.reason)).append("\"");
+	if (!sum.verdict.empty())
+		out.append(",\"verdict\":\"").append(sum.verdict).append("\"");
+	append_field(out, ",\"count\":", sum.count);
+	append_field(out, ",\"count_total\":", sum.total);
+	append_field(out, ",\"scope\":", sum.scope);
+	out.append("}}\n");
+}
+
+void append_lost_json(std::string &out, const Totals &totals, std::uint64_t lost_since, std::uint64_t discarded,
+		      std::string_view instance, std::int64_t unix_ns)
+{
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["network"],"type":["info"],)"
+		   R"("action":"events_lost","outcome":"failure","reason":"the kernel's ring buffer was full, or the )"
+		   R"(output could not be written","provider":"weir","dataset":"weir.loss"})");
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	append_field(out, ",\"events\":{\"refused\":", totals.refused);
+	append_field(out, ",\"observed\":", totals.observed);
+	append_field(out, ",\"reported\":", totals.reported);
+	append_field(out, ",\"merged\":", totals.merged);
+	append_field(out, ",\"summed\":", totals.summed);
+	append_field(out, ",\"lost\":", totals.lost);
+	append_field(out, ",\"lost_since\":", lost_since);
+	append_field(out, ",\"discarded\":", discarded);
+	out.append("}}}\n");
+}
+
+void append_interface_json(std::string &out, const InterfaceChange &change, std::string_view instance,
+			   std::int64_t unix_ns)
+{
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
+	append_quoted(out, change.action);
+	out.append(change.failed ? ",\"outcome\":\"failure\",\"reason\":" : ",\"outcome\":\"success\",\"reason\":");
+	append_quoted(out, change.text);
+	out.append(R"(,"provider":"weir","dataset":"weir.interface"})");
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	if (!change.name.empty()) {
+		out.append(",\"interface\":{\"name\":");
+		append_quoted(out, change.name);
+		out.push_back('}');
+	}
+	out.append("}}\n");
+}
+
+} // namespace weir::audit

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all records have: for the files of this folder that write them.
+#pragma once
+
+#include "audit/json.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::audit {
+
+/// {"@timestamp":"...","ecs":{...}
+void begin_record(std::string &out, std::int64_t unix_ns);
+
+/// ,"observer":{...},"host":{...}: what every record ends its ECS part with.
+const std::string &observer();
+
+inline void append_field(std::string &out, std::string_view before, std::uint64_t value)
+{
+	out.append(before);
+	append_number(out, value);
+}
+
+} // namespace weir::audit

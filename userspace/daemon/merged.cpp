@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/merged.h"
+
+#include "audit/event.h"
+
+#include <algorithm>
+
+namespace weir::daemon {
+namespace {
+
+/// The reverse of weir_counter_index().
+audit::Summed place_of(std::size_t index)
+{
+	audit::Summed place;
+	place.reason = static_cast<std::uint8_t>(index % WEIR_REASONS);
+	index /= WEIR_REASONS;
+	place.direction = static_cast<std::uint8_t>(index % WEIR_DIRECTIONS);
+	index /= WEIR_DIRECTIONS;
+	place.gate = static_cast<std::uint8_t>(index % WEIR_GATES);
+	place.scope = static_cast<std::uint8_t>(index / WEIR_GATES);
+	return place;
+}
+
+} // namespace
+
+void Merged::take()
+{
+	if (!is_empty())
+		return;
+	taken_.clear();
+	next_ = 0;
+	auto taken = kernel::take_merges(where_);
+	if (taken) {
+		complaint_.settle();
+		taken_ = std::move(*taken);
+	} else if (taken.error().code != Exit::absent && complaint_.is_due()) {
+		say("cannot take the counts of like refusals, which the kernel goes on with: " + taken.error().message);
+	}
+}
+
+void Merged::put(Sink &sink, audit::Enricher &enricher, std::int64_t to_wall)
+{
+	for (; next_ < taken_.size() && !sink.is_full(); next_++) {
+		const auto &[key, merge] = taken_[next_];
+		if (merge.count == 0)
+			continue; // the first was reported, and no other came
+		audit::append_merged_json(sink.buffer(), key, merge, enricher.enrich(audit::event_of(key, merge)),
+					  where_.instance, to_wall);
+		sink.commit(1);
+		counted_ += merge.count;
+	}
+	if (is_empty() && !taken_.empty()) {
+		taken_ = {}; // and its memory: a flood is rare
+		next_ = 0;
+	}
+}
+
+void Merged::put_sums(const kernel::Counters &counters, Sink &sink)
+{
+	const auto now = clock_ns(CLOCK_REALTIME);
+	sums_.resize(std::max(sums_.size(), counters.size()));
+	for (std::size_t i = 0; i < counters.size() && !sink.is_full(); i++) {
+		const auto &counter = counters[i];
+		if (counter.summed <= sums_[i])
+			continue;
+		auto sum = place_of(i);
+		sum.count = counter.summed - sums_[i];
+		sum.total = counter.summed;
+		sum.since = looked_at_;
+		if (counter.observed == 0 && counter.refused != 0)
+			sum.verdict = "refused";
+		else if (counter.refused == 0 && counter.observed != 0)
+			sum.verdict = "observed";
+		audit::append_summed_json(sink.buffer(), sum, where_.instance, now);
+		sink.commit(1);
+		counted_ += sum.count;
+		sums_[i] = counter.summed;
+	}
+	if (!sink.is_full())
+		looked_at_ = now;
+}
+
+std::uint64_t Merged::discard()
+{
+	std::uint64_t count = 0;
+	for (; next_ < taken_.size(); next_++)
+		count += taken_[next_].second.count;
+	taken_.clear();
+	next_ = 0;
+	return count;
+}
+
+void Merged::forget_sums()
+{
+	sums_.clear();
+	looked_at_ = 0;
+}
+
+} // namespace weir::daemon

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refusals that the edge gate did not report one by one: taken out of the kernel, and written with their number.
+#pragma once
+
+#include "audit/enrich.h"
+#include "daemon/clock.h"
+#include "daemon/sink.h"
+#include "kernel/instance.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace weir::daemon {
+
+class Merged {
+public:
+	explicit Merged(kernel::Where where) : where_(std::move(where)) {}
+
+	/// Takes the kernel's table. Not before the last one is written: until then the kernel counts on in its own,
+	/// which is bounded, and so is this one.
+	void take();
+	/// Writes of it what the sink has room for.
+	void put(Sink &, audit::Enricher &, std::int64_t to_wall);
+	/// Writes how much each counter of sums has grown since it was last written; what finds no room, later.
+	void put_sums(const kernel::Counters &, Sink &);
+
+	[[nodiscard]] bool is_empty() const { return next_ == taken_.size(); }
+	/// Refusals in records that this run has written into the sink.
+	[[nodiscard]] std::uint64_t counted() const { return counted_; }
+	/// Throws away what is not written; gives its number.
+	std::uint64_t discard();
+	/// Another instance has taken the name: its counters begin anew.
+	void forget_sums();
+
+private:
+	kernel::Where where_;
+	std::vector<std::pair<weir_merge_key, weir_merge>> taken_;
+	std::size_t next_ = 0;             ///< of taken_: not written from here on
+	std::vector<std::uint64_t> sums_;  ///< by weir_counter_index(): what the records say
+	std::int64_t looked_at_ = 0;       ///< UNIX time, ns: when the counters were last written from
+	std::uint64_t counted_ = 0;
+	Complaint complaint_;
+};
+
+} // namespace weir::daemon
