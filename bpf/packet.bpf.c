@@ -16,6 +16,7 @@
 #include "bpf/report.bpf.h"
 
 #include <bpf/bpf_endian.h>
+#include <linux/if_ether.h>
 
 #define LOOPBACK_IFINDEX 1 /* in every network namespace, include/net/flow.h */
 #define SOCK_STREAM 1
@@ -263,6 +264,13 @@ static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock 
 		judge_flow(skb, bpf_get_socket_cookie(skb), j);
 }
 
+/* Does it travel as what its header says that it is? A raw socket writes the version that it likes, and is sent to
+ * where its own family's address leads. */
+static __always_inline int same_family(const struct __sk_buff *skb, const struct weir_packet *packet)
+{
+	return skb->protocol == bpf_htons(weir_is_v4(packet->remote) ? ETH_P_IP : ETH_P_IPV6);
+}
+
 static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 {
 	struct judgement j = {
@@ -286,6 +294,8 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		j.answer = (__u64)header->generation << 32 |
 			   (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0);
 		reason = weir_parse(skb, direction, &j.packet);
+		if (!reason && !same_family(skb, &j.packet))
+			reason = WEIR_REASON_MALFORMED;
 	}
 	if (reason)
 		refuse(&j, reason);
