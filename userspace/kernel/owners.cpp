@@ -43,15 +43,20 @@ weir_owner owner_of(pid_t pid)
 	return owner;
 }
 
-bool is_ip(int socket)
+int option_of(int socket, int name)
 {
-	int domain = 0;
-	socklen_t size = sizeof(domain);
-	return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-	       (domain == AF_INET || domain == AF_INET6);
+	int value = -1;
+	socklen_t size = sizeof(value);
+	return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-void note_process(int owners_fd, pid_t pid)
+bool is_ip(int socket)
+{
+	const int domain = option_of(socket, SO_DOMAIN);
+	return domain == AF_INET || domain == AF_INET6;
+}
+
+void note_process(int owners_fd, pid_t pid, bool only_raw)
 {
 	const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 	if (!process)
@@ -68,8 +73,21 @@ void note_process(int owners_fd, pid_t pid)
 		std::from_chars(name.data(), name.data() + name.size(), number);
 		const Fd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
 		const int fd = socket.get();
-		if (socket && is_ip(fd))
+		if (socket && is_ip(fd) && (!only_raw || option_of(fd, SO_TYPE) == SOCK_RAW))
 			bpf_map_update_elem(owners_fd, &fd, &owner, BPF_NOEXIST);
+	}
+}
+
+void note_cgroup(int owners_fd, const std::string &cgroup)
+{
+	std::ifstream processes(cgroup + "/cgroup.procs");
+	for (pid_t pid = 0; processes >> pid;)
+		note_process(owners_fd, pid, false);
+	std::error_code gone;
+	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
+		std::error_code error;
+		if (at->is_directory(error) && !at->is_symlink(error))
+			note_cgroup(owners_fd, at->path());
 	}
 }
 
@@ -77,14 +95,15 @@ void note_process(int owners_fd, pid_t pid)
 
 void note_owners(int owners_fd, const std::string &cgroup)
 {
-	std::ifstream processes(cgroup + "/cgroup.procs");
-	for (pid_t pid = 0; processes >> pid;)
-		note_process(owners_fd, pid);
+	note_cgroup(owners_fd, cgroup);
+	// A raw socket that was made there may be held by a process that is elsewhere now; unnoted, it would pass for
+	// the kernel's own.
 	std::error_code gone;
-	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
-		std::error_code error;
-		if (at->is_directory(error) && !at->is_symlink(error))
-			note_owners(owners_fd, at->path());
+	for (fs::directory_iterator at("/proc", gone), end; !gone && at != end; at.increment(gone)) {
+		const auto name = at->path().filename().string();
+		pid_t pid = 0;
+		if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr == name.data() + name.size())
+			note_process(owners_fd, pid, true);
 	}
 }
 
