@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fcntl.h>
 #include <fstream>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -226,6 +227,21 @@ TEST_F(Run, FullDiskIsSaidAndCounted)
 		  std::string::npos)
 		<< result.error().message;
 	EXPECT_NE(said_.find("cannot write to /dev/full: No space left"), std::string::npos) << said_;
+}
+
+TEST_F(Run, LimitOfTheFilesSizeIsSaidAndCounted)
+{
+	rlimit before{};
+	ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+	const rlimit small{1500, before.rlim_max}; // room for what is said, which the test catches in a file
+	poll(5);
+	ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+	const auto result = run();
+	ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+	ASSERT_FALSE(result.has_value());
+	EXPECT_NE(result.error().message.find("events could not be written"), std::string::npos)
+		<< result.error().message;
+	EXPECT_NE(result.error().message.find("File too large"), std::string::npos) << result.error().message;
 }
 
 TEST_F(Run, FullDiskDoesNotFillTheMemory)
