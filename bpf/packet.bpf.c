@@ -243,18 +243,21 @@ static __always_inline __u32 own_hop_limit(const struct weir_packet *packet)
 
 static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock *sk, struct judgement *j)
 {
-	__u32 kernel_socket = 0;
+	__u32 kernel_socket = 0, process_socket = 0;
 
 	if (sk && sk->protocol == WEIR_IPPROTO_TCP && sk->type == SOCK_STREAM &&
 	    j->packet.protocol == WEIR_IPPROTO_TCP) {
 		judge_tcp(skb, sk, j);
 		return;
 	}
-	if (sk && sk->type == SOCK_RAW)
-		kernel_socket = !bpf_sk_storage_get(&owners, sk, 0, 0);
-	/* What comes in with it was made on this link; what goes out must be the kernel's own. */
+	if (sk && sk->type == SOCK_RAW) {
+		process_socket = !!bpf_sk_storage_get(&owners, sk, 0, 0);
+		kernel_socket = !process_socket;
+	}
+	/* What comes in with it was made on this link, and is no process's to hear; what goes out must be the kernel's
+	 * own. */
 	if (j->packet.hop_limit == own_hop_limit(&j->packet))
-		j->kernel = j->direction == WEIR_IN || kernel_socket;
+		j->kernel = j->direction == WEIR_IN ? !process_socket : kernel_socket;
 
 	if (kernel_socket && j->direction == WEIR_OUT)
 		judge_kernel_answer(j);
