@@ -16,6 +16,8 @@
 #include "bpf/report.bpf.h"
 #include "bpf/sockets.bpf.h"
 
+#include <linux/if_ether.h>
+
 #define LOOPBACK_IFINDEX 1 /* in every network namespace, include/net/flow.h */
 
 struct judgement {
@@ -231,18 +233,21 @@ static __always_inline __u32 own_hop_limit(const struct weir_packet *packet)
 
 static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock *sk, struct judgement *j)
 {
-	__u32 kernel_socket = 0;
+	__u32 kernel_socket = 0, process_socket = 0;
 
 	if (sk && sk->protocol == WEIR_IPPROTO_TCP && sk->type == SOCK_STREAM &&
 	    j->packet.protocol == WEIR_IPPROTO_TCP) {
 		judge_tcp(skb, sk, j);
 		return;
 	}
-	if (sk && sk->type == SOCK_RAW)
-		kernel_socket = !bpf_sk_storage_get(&owners, sk, 0, 0);
-	/* What comes in with it was made on this link; what goes out must be the kernel's own. */
+	if (sk && sk->type == SOCK_RAW) {
+		process_socket = !!bpf_sk_storage_get(&owners, sk, 0, 0);
+		kernel_socket = !process_socket;
+	}
+	/* What comes in with it was made on this link, and is no process's to hear; what goes out must be the kernel's
+	 * own. */
 	if (j->packet.hop_limit == own_hop_limit(&j->packet))
-		j->kernel = j->direction == WEIR_IN || kernel_socket;
+		j->kernel = j->direction == WEIR_IN ? !process_socket : kernel_socket;
 
 	if (kernel_socket && j->direction == WEIR_OUT)
 		judge_kernel_answer(j);
@@ -280,6 +285,13 @@ static __noinline int report(struct __sk_buff *skb, const struct judgement *j)
 	return weir_report(&attempt, owner);
 }
 
+/* Does it travel as what its header says that it is? A raw socket writes the version that it likes, and is sent to
+ * where its own family's address leads. */
+static __always_inline int same_family(const struct __sk_buff *skb, const struct weir_packet *packet)
+{
+	return skb->protocol == bpf_htons(weir_is_v4(packet->remote) ? ETH_P_IP : ETH_P_IPV6);
+}
+
 static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 {
 	struct judgement j = {
@@ -303,6 +315,8 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 			   (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0);
 		j.has_edge = header->flags & WEIR_IMAGE_EDGE;
 		reason = weir_parse(skb, direction, &j.packet);
+		if (!reason && !same_family(skb, &j.packet))
+			reason = WEIR_REASON_MALFORMED;
 	}
 	j.sk = sk;
 	if (reason)

@@ -178,10 +178,11 @@ protected:
 	{
 		EXPECT_TRUE(gates_->run(dir, packet).allowed);
 	}
-	static void expect_refused(Direction dir, const Bytes &packet, weir_reason reason)
+	static void expect_refused(Direction dir, const Bytes &packet, weir_reason reason,
+				   std::optional<std::uint16_t> ether_type = std::nullopt)
 	{
 		gates_->events();
-		EXPECT_FALSE(gates_->run(dir, packet).allowed);
+		EXPECT_FALSE(gates_->run(dir, packet, zone_network, 1, ether_type).allowed);
 		const auto events = gates_->events();
 		ASSERT_EQ(events.size(), 1U);
 		EXPECT_EQ(events.front().reason, reason);
@@ -228,6 +229,15 @@ TEST_F(Form, HeaderLengthThatLies)
 	expect_refused(packet, WEIR_REASON_MALFORMED);
 	packet[0] = 0x55;
 	expect_refused(packet, WEIR_REASON_MALFORMED);
+}
+
+// A raw socket writes the header that it likes, and its packet goes where its own family's address leads.
+TEST_F(Form, HeadersOfTheOtherFamily)
+{
+	for (const auto dir : {Direction::out, Direction::in}) {
+		expect_refused(dir, ipv4(v4, {}, syn(v4)), WEIR_REASON_MALFORMED, 0x86dd);
+		expect_refused(dir, ipv6(v6, IPPROTO_TCP, syn(v6)), WEIR_REASON_MALFORMED, 0x0800);
+	}
 }
 
 TEST_F(Form, FragmentsThatHideTheirPorts)

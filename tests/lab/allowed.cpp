@@ -167,6 +167,12 @@ TEST_F(Loopback, InMatrixModeTheUnspecifiedAddressIsLoopback)
 	lab().apply(lab().native_site());
 	EXPECT_TRUE(is(tcp(lab().in_node(), "0.0.0.0", 9997), Reach::connected)) << "loopback is open";
 	EXPECT_TRUE(is(tcp(lab().in_node(), "::", 9997), Reach::connected)) << "loopback is open";
+	const std::string open = lab().write("open.toml", lab().native_site().text());
+	const std::string matrix = lab().write("matrix.toml", matrix_mode().text());
+	for (const char *peer : {"0.0.0.0:9997", "[::]:9997"}) {
+		EXPECT_EQ(lab().weir({"explain", open, "--out", "tcp", peer}).status, 0) << peer;
+		EXPECT_EQ(lab().weir({"explain", matrix, "--out", "tcp", peer}).status, 4) << peer;
+	}
 	lab().apply(matrix_mode());
 	for (const char *address : {"0.0.0.0", "::", "127.0.0.1", "127.8.9.10", "::1"})
 		EXPECT_TRUE(is(tcp(lab().in_node(), address, 9997), Reach::refused)) << address;

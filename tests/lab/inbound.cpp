@@ -148,6 +148,40 @@ TEST_F(Inbound, RawSocketsHearNothing)
 	EXPECT_EQ(other.ask("heard?"), "0");
 }
 
+TEST_F(Inbound, NeighbourDiscoveryIsForTheKernelAndNotForARawSocket)
+{
+	const Child node(lab().in_node(), [](Channel &channel) {
+		const Fd fd(::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
+		channel.send("ready");
+		while (channel.receive(Millis(10000))) {
+			int heard = 0;
+			std::array<char, 2048> data{};
+			for (ssize_t size = 0; (size = ::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT)) >= 0;)
+				heard += std::string(data.data(), static_cast<std::size_t>(size)).ends_with("weir");
+			channel.send(std::to_string(heard));
+		}
+	});
+	(void)node.answer();
+	const auto solicit = [&] {
+		run_at(intruder(), [] {
+			const Fd fd(::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
+			const int hops = 255;
+			const Endpoint to(node6, 0);
+			const std::string message = "\x87" + std::string(23, '\0') + "weir";
+			if (::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)) != 0 ||
+			    ::sendto(fd.get(), message.data(), message.size(), 0, to.get(), to.size) < 0)
+				raise("soliciting");
+			return std::string();
+		});
+		std::this_thread::sleep_for(Millis(20));
+	};
+	solicit();
+	ASSERT_EQ(node.ask("heard?"), "1") << "it works without a policy";
+	lab().apply_native();
+	solicit();
+	EXPECT_EQ(node.ask("heard?"), "0");
+}
+
 TEST_F(Inbound, FragmentsOfADatagramAreRefused)
 {
 	const Child child = listener(lab().in_node(), SOCK_DGRAM, 0, 9000);

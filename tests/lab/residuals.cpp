@@ -92,5 +92,29 @@ TEST_F(Residuals, AnIcmpErrorBringsItsQuoteToASocketThatAsksForErrors)
 	EXPECT_EQ(refused(), 0U);
 }
 
+TEST_F(Residuals, ARawHeaderNamesOneHostAndThePacketGoesToAnother)
+{
+	// The kernel finds the way by the address of the call, not by that of the header, which is what is judged.
+	Fd link;
+	in_netns(lab().intruder(), [&] { link = Fd(::socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP))); });
+	ASSERT_TRUE(link);
+	(void)run_at(lab().in_node(), [] {
+		const Path admitted{node4, researcher4};
+		const Bytes packet =
+			ipv4(admitted, {}, tcp_segment(admitted, 40123, 50051, tcp_syn, Bytes{'w', 'e', 'i', 'r'}));
+		const Endpoint to(intruder4, 0);
+		const Fd fd(::socket(AF_INET, SOCK_RAW, IPPROTO_RAW));
+		if (::sendto(fd.get(), packet.data(), packet.size(), 0, to.get(), to.size) < 0)
+			raise("sending");
+		return std::string();
+	});
+	EXPECT_TRUE(eventually([&] {
+		std::array<char, 2048> data{};
+		const ssize_t size = ::recv(link.get(), data.data(), data.size(), MSG_DONTWAIT);
+		return size > 0 && std::string(data.data(), static_cast<std::size_t>(size)).ends_with("weir");
+	})) << "refused now? then the documentation is out of date";
+	EXPECT_EQ(refused(), 0U);
+}
+
 } // namespace
 } // namespace weir::test

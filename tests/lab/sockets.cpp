@@ -122,6 +122,31 @@ TEST_F(Sockets, RawSocketOpenedBeforeIsCut)
 	EXPECT_EQ(listed(witnesses().arrived()), "");
 }
 
+/// A socket that no process made may do neighbour discovery: one that is older than the policy must not pass for it
+/// because its process is not where it was made.
+TEST_F(Sockets, RawSocketOfAProcessThatMovedOutIsNotTheKernels)
+{
+	const std::string outside = lab().cgroup("outside");
+	const Child before(lab().in_node(), [&](Channel &channel) {
+		const Fd fd(::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
+		const int hops = 255;
+		if (::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)) != 0)
+			raise("IPV6_UNICAST_HOPS");
+		enter_cgroup(outside);
+		const Endpoint to(internet6, 0);
+		const std::string solicitation = "\x87" + std::string(23, '\0') + "weir";
+		channel.send("ready");
+		while (channel.receive(Millis(60000)))
+			channel.send(outcome_of(::sendto(fd.get(), solicitation.data(), solicitation.size(), 0,
+							 to.get(), to.size))
+					     .text());
+	});
+	(void)before.answer();
+	ASSERT_EQ(before.ask("?"), "sent");
+	lab().apply_native();
+	EXPECT_EQ(before.ask("?"), "refused EPERM");
+}
+
 TEST_F(Sockets, AcceptedBeforeIsCut)
 {
 	const Server server(lab().in_node(), {9000}, {});

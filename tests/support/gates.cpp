@@ -80,12 +80,14 @@ void Gates::publish(const Image &image)
 	checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.images), &slot, &fd, 0), "bpf_map_update_elem");
 }
 
-Gates::Run Gates::run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone, int repeat)
+Gates::Run Gates::run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone, int repeat,
+		      std::optional<std::uint16_t> ether_type)
 {
 	Bytes frame(ethernet);
 	const bool v6 = !packet.empty() && packet[0] >> 4 == 6;
-	frame[12] = v6 ? 0x86 : 0x08;
-	frame[13] = v6 ? 0xdd : 0x00;
+	const unsigned type = ether_type.value_or(v6 ? 0x86dd : 0x0800);
+	frame[12] = static_cast<std::uint8_t>(type >> 8);
+	frame[13] = static_cast<std::uint8_t>(type);
 	frame.insert(frame.end(), packet.begin(), packet.end());
 	__sk_buff context{};
 	context.ifindex = zone == zone_loopback ? 1 : network_ifindex_;

@@ -30,8 +30,9 @@ public:
 		bool allowed = false;
 		std::uint32_t nanoseconds = 0; ///< of one run, on average over `repeat`
 	};
-	/// `packet` from its IP header on.
-	Run run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone = zone_network, int repeat = 1);
+	/// `packet` from its IP header on. It travels as what its version says, or as `ether_type`.
+	Run run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone = zone_network, int repeat = 1,
+		std::optional<std::uint16_t> ether_type = std::nullopt);
 
 	/// What was reported since the last call.
 	std::vector<weir_event> events();

@@ -215,6 +215,7 @@ int run(int argc, char **argv)
 	// A reader that went away is an error of write() like any other: a verb that changes the host must not be
 	// killed in the middle because nobody reads what it says.
 	std::signal(SIGPIPE, SIG_IGN);
+	std::signal(SIGXFSZ, SIG_IGN); // a limit of the size of files, the same
 	try {
 		return parse_and_dispatch(argc, argv);
 	} catch (const std::exception &problem) { // no memory, or a fault of ours; never with a stack trace

@@ -112,6 +112,16 @@ bool is_loopback(const Address &address)
 	return v4.contains(address) || v6.contains(address);
 }
 
+/// What a call to an address reaches: the unspecified one means this host, by loopback, as the socket gate has it.
+Address reached(const Address &address)
+{
+	static const Address v4 = *Address::parse("0.0.0.0");
+	static const Address v6 = *Address::parse("::");
+	if (address == v4)
+		return *Address::parse("127.0.0.1");
+	return address == v6 ? *Address::parse("::1") : address;
+}
+
 /// All cgroups of the policy, or the one of a component.
 Result<std::vector<std::uint8_t>> scopes_of(const BoundPolicy &policy, const std::string &component)
 {
@@ -241,6 +251,8 @@ Result<Exit> explain(const Options &options, const Context &context)
 	q.protocol = *protocol;
 	if (const auto set = set_peer(asked.at(1), q); !set)
 		return std::unexpected(set.error());
+	if (q.dir == Direction::out)
+		q.remote = reached(q.remote);
 	const auto scopes = scopes_of(*policy, options.component);
 	if (!scopes)
 		return std::unexpected(scopes.error());

@@ -343,6 +343,7 @@ Result<Exit> run(const RunOptions &options)
 		sigaddset(&taken, signal);
 	::sigprocmask(SIG_BLOCK, &taken, nullptr);
 	std::signal(SIGPIPE, SIG_IGN); // write() says EPIPE
+	std::signal(SIGXFSZ, SIG_IGN); // write() says EFBIG
 	Fd signals(::signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC));
 	if (!signals)
 		return fail(fmt::format("cannot take signals: {}", std::strerror(errno)));

@@ -47,12 +47,11 @@ weir_owner owner_of(pid_t pid)
 	return owner;
 }
 
-bool is_ip(int socket)
+int option_of(int socket, int name)
 {
-	int domain = 0;
-	socklen_t size = sizeof(domain);
-	return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-	       (domain == AF_INET || domain == AF_INET6);
+	int value = -1;
+	socklen_t size = sizeof(value);
+	return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
 /// Is it of another network namespace than this process? One that can't be told is taken for one of this.
@@ -78,7 +77,13 @@ void note(int owners_fd, int socket, weir_owner owner, bool edge)
 	bpf_map_update_elem(owners_fd, &socket, &noted, BPF_EXIST);
 }
 
-void note_process(int owners_fd, pid_t pid, bool edge)
+bool is_ip(int socket)
+{
+	const int domain = option_of(socket, SO_DOMAIN);
+	return domain == AF_INET || domain == AF_INET6;
+}
+
+void note_process(int owners_fd, pid_t pid, bool edge, bool only_raw)
 {
 	const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 	if (!process)
@@ -95,8 +100,21 @@ void note_process(int owners_fd, pid_t pid, bool edge)
 		std::from_chars(name.data(), name.data() + name.size(), number);
 		const Fd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
 		const int fd = socket.get();
-		if (socket && is_ip(fd))
+		if (socket && is_ip(fd) && (!only_raw || option_of(fd, SO_TYPE) == SOCK_RAW))
 			note(owners_fd, fd, owner, edge);
+	}
+}
+
+void note_cgroup(int owners_fd, const std::string &cgroup, bool edge)
+{
+	std::ifstream processes(cgroup + "/cgroup.procs");
+	for (pid_t pid = 0; processes >> pid;)
+		note_process(owners_fd, pid, edge, false);
+	std::error_code gone;
+	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
+		std::error_code error;
+		if (at->is_directory(error) && !at->is_symlink(error))
+			note_cgroup(owners_fd, at->path(), edge);
 	}
 }
 
@@ -104,14 +122,15 @@ void note_process(int owners_fd, pid_t pid, bool edge)
 
 void note_owners(int owners_fd, const std::string &cgroup, bool edge)
 {
-	std::ifstream processes(cgroup + "/cgroup.procs");
-	for (pid_t pid = 0; processes >> pid;)
-		note_process(owners_fd, pid, edge);
+	note_cgroup(owners_fd, cgroup, edge);
+	// A raw socket that was made there may be held by a process that is elsewhere now; unnoted, it would pass for
+	// the kernel's own.
 	std::error_code gone;
-	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
-		std::error_code error;
-		if (at->is_directory(error) && !at->is_symlink(error))
-			note_owners(owners_fd, at->path(), edge);
+	for (fs::directory_iterator at("/proc", gone), end; !gone && at != end; at.increment(gone)) {
+		const auto name = at->path().filename().string();
+		pid_t pid = 0;
+		if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr == name.data() + name.size())
+			note_process(owners_fd, pid, edge, true);
 	}
 }
 

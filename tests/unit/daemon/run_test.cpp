@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run_fixture.h"
 
+#include <sys/resource.h>
 #include <thread>
 
 namespace weir::daemon {
@@ -152,6 +153,21 @@ TEST_F(Run, FullDiskIsSaidAndCounted)
 		  std::string::npos)
 		<< result.error().message;
 	EXPECT_NE(said_.find("cannot write to /dev/full: No space left"), std::string::npos) << said_;
+}
+
+TEST_F(Run, LimitOfTheFilesSizeIsSaidAndCounted)
+{
+	rlimit before{};
+	ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+	const rlimit small{1500, before.rlim_max}; // room for what is said, which the test catches in a file
+	poll(5);
+	ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+	const auto result = run();
+	ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+	ASSERT_FALSE(result.has_value());
+	EXPECT_NE(result.error().message.find("events could not be written"), std::string::npos)
+		<< result.error().message;
+	EXPECT_NE(result.error().message.find("File too large"), std::string::npos) << result.error().message;
 }
 
 TEST_F(Run, FullDiskDoesNotFillTheMemory)
