@@ -7,6 +7,7 @@
 
 #include "audit/record.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -131,7 +132,7 @@ void append_icmp(std::string &out, const weir_merge_key &key)
 {
 	const bool was_read = key.reason == WEIR_REASON_NO_ROW || key.reason == WEIR_REASON_NO_FLOW ||
 			      key.reason == WEIR_REASON_KERNEL;
-	if (key.port == 0 && !was_read)
+	if (key.port > 255 || (key.port == 0 && !was_read))
 		return;
 	append_field(out, ",\"icmp\":{\"type\":", key.port);
 	out.push_back('}');
@@ -314,7 +315,10 @@ weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
 void append_merged_json(std::string &out, const weir_merge_key &key, const weir_merge &merge, const Enrichment &more,
 			std::string_view instance, std::int64_t to_wall)
 {
-	const Many many{key, merge, to_wall};
+	weir_merge ordered = merge; // two processors may have noted their times in the other order
+	ordered.first = std::min(merge.first, merge.last);
+	ordered.last = std::max(merge.first, merge.last);
+	const Many many{key, ordered, to_wall};
 	append_violation(out, event_of(key, merge), more, instance, "", static_cast<std::int64_t>(merge.last) + to_wall,
 			 &many);
 }

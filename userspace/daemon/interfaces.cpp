@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/interfaces.h"
 
-#include "audit/event.h"
-
 #include <string_view>
+#include <vector>
 
 namespace weir::daemon {
 namespace {
 
-/// kernel::cover() says "holds eth1 (...)": a verb, then the interface.
-std::pair<std::string, std::string> parts_of(std::string_view line)
+/// What kernel::cover() says of an interface: a few words, and its name before or behind them.
+struct Phrase {
+	std::string_view before;
+	std::string_view behind;
+	const char *action;
+};
+constexpr Phrase phrases[] = {
+	{"holds ", " (", "interface_held"},           {"let go of ", "", "interface_gone"},
+	{"forgot interface ", ",", "interface_gone"}, // it has no name any more: its index
+	{"cannot hold ", ": ", "interface_problem"},  {"", " is carried ", "interface_carried"},
+	{"", " leads only ", "interface_inside"},
+};
+
+audit::InterfaceChange change_of(const std::string &line)
 {
-	const auto space = line.find(' ');
-	const auto verb = line.substr(0, space);
-	auto name = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
-	name = name.substr(0, name.find_first_of(" :,"));
-	return {verb == "holds" ? "interface_held" : "interface_gone", std::string(name)};
+	for (const auto &[before, behind, action] : phrases) {
+		const auto end = behind.empty() ? line.size() : line.find(behind, before.size());
+		if (line.starts_with(before) && end != std::string::npos)
+			return {action, line.substr(before.size(), end - before.size()), line,
+				std::string_view(action) == "interface_problem"};
+	}
+	return {"interface_changed", "", line, false};
 }
 
 } // namespace
@@ -42,30 +55,39 @@ bool Interfaces::tick(Sink &sink)
 bool Interfaces::cover(Sink &sink)
 {
 	const auto changes = kernel::cover(where_);
-	wanted_ = !changes;
 	if (!changes) {
+		wanted_ = true;
 		if (changes.error().code != Exit::absent && complaint_.is_due())
-			tell(sink, "interface_problem", "",
-			     "not every interface is held, trying on: " + changes.error().message, true);
+			tell(sink, {"interface_problem", "",
+				    "interfaces cannot be held, trying on: " + changes.error().message, true});
 		return false;
 	}
-	if (complaint_.settle())
-		tell(sink, "interface_problem_solved", "", "every interface is held again", false);
+	wanted_ = false;
+	std::vector<audit::InterfaceChange> problems;
 	for (const auto &line : *changes) {
-		const auto [action, name] = parts_of(line);
-		tell(sink, action, name, line, false);
+		auto change = change_of(line);
+		if (change.failed)
+			problems.push_back(std::move(change));
+		else
+			tell(sink, change);
 	}
+	if (problems.empty()) {
+		if (complaint_.settle())
+			tell(sink, {"interface_problem_solved", "", "every interface is held again", false});
+		return true;
+	}
+	wanted_ = true;
+	if (complaint_.is_due())
+		for (const auto &problem : problems)
+			tell(sink, problem);
 	return true;
 }
 
-void Interfaces::tell(Sink &sink, const std::string &action, const std::string &name, const std::string &text,
-		      bool failed)
+void Interfaces::tell(Sink &sink, const audit::InterfaceChange &change)
 {
-	say("edge: " + text);
-	if (sink.is_full())
-		return;
-	audit::append_interface_json(sink.buffer(), {action, name, text, failed}, where_.instance,
-				     clock_ns(CLOCK_REALTIME));
+	say("edge: " + change.text);
+	if (!sink.is_full())
+		audit::append_interface_json(sink.buffer(), change, where_.instance, clock_ns(CLOCK_REALTIME));
 }
 
 } // namespace weir::daemon

@@ -3,12 +3,12 @@
 // process, the packet gate refuses what passes by it.
 #pragma once
 
+#include "audit/event.h"
 #include "base/fd.h"
 #include "daemon/clock.h"
 #include "daemon/sink.h"
 #include "kernel/instance.h"
 
-#include <string>
 #include <utility>
 
 namespace weir::daemon {
@@ -29,7 +29,7 @@ public:
 
 private:
 	bool cover(Sink &);
-	void tell(Sink &, const std::string &action, const std::string &name, const std::string &text, bool failed);
+	void tell(Sink &, const audit::InterfaceChange &);
 
 	kernel::Where where_;
 	Fd watch_;

@@ -41,9 +41,11 @@ void Merged::take()
 void Merged::put(Sink &sink, audit::Enricher &enricher, std::int64_t to_wall)
 {
 	for (; next_ < taken_.size() && !sink.is_full(); next_++) {
-		const auto &[key, merge] = taken_[next_];
+		auto &[key, merge] = taken_[next_];
 		if (merge.count == 0)
 			continue; // the first was reported, and no other came
+		if (merge.last == 0) // without a policy the gate asks no clock: it was in the last second
+			merge.first = merge.last = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
 		audit::append_merged_json(sink.buffer(), key, merge, enricher.enrich(audit::event_of(key, merge)),
 					  where_.instance, to_wall);
 		sink.commit(1);

@@ -181,7 +181,7 @@ TEST_F(RunEdge, SumsOfAnInstanceLoadedAnewBeginAnew)
 TEST_F(RunEdge, InterfacesAreLookedAtOnceAtTheStartAndThenWhenTheyChange)
 {
 	fake().covers = {std::vector<std::string>{"holds eth0 (network; xdp, tcx)"},
-			 std::vector<std::string>{"holds wg0 (tunnel; tcx, tcx)", "forgets eth0"}};
+			 std::vector<std::string>{"holds wg0 (tunnel; tcx, tcx)", "let go of eth0"}};
 	poll(1);
 	poll(0, [] {
 		EXPECT_EQ(fake().covered, 1);
@@ -212,8 +212,28 @@ TEST_F(RunEdge, InterfaceThatCannotBeHeldIsTriedEachSecondAndSaidOnce)
 	ASSERT_EQ(changes.size(), 3u) << said_;
 	EXPECT_EQ(changes[0]["event"]["action"], "interface_problem");
 	EXPECT_EQ(changes[0]["event"]["outcome"], "failure");
-	EXPECT_EQ(changes[1]["event"]["action"], "interface_problem_solved");
-	EXPECT_EQ(changes[2]["event"]["action"], "interface_held");
+	EXPECT_EQ(changes[1]["event"]["action"], "interface_held");
+	EXPECT_EQ(changes[2]["event"]["action"], "interface_problem_solved");
+}
+
+TEST_F(RunEdge, OneThatCannotBeHeldHoldsUpNoOther)
+{
+	fake().covers = {std::vector<std::string>{"holds eth0 (network; xdp, tcx)", "cannot hold eth1: in use",
+						  "eth0.5 is carried by what is held (network)",
+						  "br0 leads only into this host", "forgot interface 7, which is gone"},
+			 std::vector<std::string>{"cannot hold eth1: in use"}};
+	for (int i = 0; i < 4; i++)
+		poll(0);
+	ASSERT_TRUE(run().has_value());
+	EXPECT_EQ(fake().covered, 3) << "tried each second until it is held";
+	std::vector<std::string> seen;
+	for (const auto &change : records(file_, "weir.interface"))
+		seen.push_back(change["event"]["action"].get<std::string>() + " " +
+			       change["weir"].value("interface", Json::object()).value("name", ""));
+	EXPECT_EQ(seen,
+		  (std::vector<std::string>{"interface_held eth0", "interface_carried eth0.5", "interface_inside br0",
+					    "interface_gone 7", "interface_problem eth1", "interface_problem_solved "}))
+		<< said_;
 }
 
 TEST_F(RunEdge, WithoutNetlinkInterfacesAreLookedForEachSecond)
