@@ -143,7 +143,7 @@ struct weir_merge_key {
 
 struct weir_merge {
 	__u64 count; /* after the first one, which was reported */
-	__u64 first; /* boot clock, ns; of those that were counted */
+	__u64 first; /* monotonic clock, ns; of those that were counted */
 	__u64 last;
 	__u32 uid;
 	__u32 gid;
@@ -340,7 +340,7 @@ struct weir_edge_key {
 };
 
 struct weir_edge_flow {
-	__u64 seen;       /* boot clock, ns: last packet that keeps it alive */
+	__u64 seen;       /* monotonic clock, ns: last packet that keeps it alive */
 	__u32 generation; /* of the policy that admitted it */
 	__u32 phase;      /* mask of enum weir_phase */
 };
@@ -377,7 +377,7 @@ struct weir_fragment_key {
 };
 
 struct weir_fragment {
-	__u64 seen;       /* boot clock, ns */
+	__u64 seen;       /* monotonic clock, ns */
 	__u32 generation;
 	__u32 end;        /* where the first part's payload ends: a later part that begins before overlaps it */
 };

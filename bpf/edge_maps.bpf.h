@@ -9,6 +9,9 @@
 const volatile __u32 edge_zone __weak = WEIR_ZONE_NETWORK;
 const volatile __u32 edge_link_header __weak = 14; /* bytes before the IP header: Ethernet, or 0: none */
 
+/* The kernel has bpf_ktime_get_coarse_ns() (from 5.11 on). Set before loading. */
+const volatile __u32 has_coarse_clock __weak = 0;
+
 /* Flows that this host opened by an `out` row, and flows that a peer opened by an `in` row. Full: the least used one
  * goes, and is refused until a row admits it again. Each in a table of its own: no packet from outside makes an
  * entry in `opened`. The site may give another number of entries. */

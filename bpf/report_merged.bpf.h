@@ -19,7 +19,7 @@ static __always_inline void make_merge_key(struct weir_merge_key *key, const str
 	key->ifindex = attempt->ifindex;
 	key->pid = owner ? owner->pid : 0;
 	key->generation = attempt->generation;
-	key->port = attempt->direction == WEIR_OUT ? attempt->remote_port : attempt->local_port;
+	key->port = attempt->service;
 	key->protocol = attempt->protocol;
 	key->gate = attempt->gate;
 	key->direction = attempt->direction;
@@ -36,7 +36,7 @@ static __always_inline void count_like(struct weir_merge *like, __u64 now)
 	__sync_fetch_and_add(&like->count, 1);
 }
 
-/* As weir_report(). `now`: boot clock, ns; 0 where no policy is published. */
+/* As weir_report(). `now`: as edge_clock() tells it. */
 static __always_inline int weir_report_merged(const struct weir_attempt *attempt, const struct weir_owner *owner,
 					      __u64 now)
 {

@@ -78,6 +78,8 @@ Result<EdgePrograms::Set> EdgePrograms::of(std::uint8_t zone, std::uint32_t link
 		set_constants(skeleton->rodata, scope_, build_of_edge(), netns_);
 		skeleton->rodata->edge_zone = zone;
 		skeleton->rodata->edge_link_header = link_header;
+		skeleton->rodata->has_coarse_clock =
+			libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_ktime_get_coarse_ns, nullptr) == 1 ? 1 : 0;
 		if (auto sized = set_flows(skeleton.get(), flows_); !sized)
 			return std::unexpected(std::move(sized).error());
 		if (auto shares = share(skeleton->obj, shared_); !shares)
@@ -204,7 +206,8 @@ Result<> Attachment::finish() const
 Result<Attachment> attach_way(const Interface &interface, Way way, const EdgePrograms::Set &programs,
 			      const std::string &ingress, const std::string &directory, const std::string &in_force)
 {
-	Attachment made{.ifindex = interface.ifindex, .way = way, .program = way == Way::in ? programs.in : programs.out};
+	Attachment made{
+		.ifindex = interface.ifindex, .way = way, .program = way == Way::in ? programs.in : programs.out};
 	const auto path = edge_program_path(directory, interface.ifindex, way);
 	if (way == Way::in && ingress != "tc") {
 		const bool generic = ingress == "xdp-generic";

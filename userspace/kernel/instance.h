@@ -86,7 +86,8 @@ Result<Fd> watch_interfaces();
 /// Empties it; gives whether there was anything.
 bool drain_interfaces(const Fd &watch);
 
-/// Like refusals, counted by the edge gate since the last call; takes them out of the kernel.
+/// Like refusals, counted by the edge gate since the last call; takes them out of the kernel. Their times are of the boot
+/// clock here, not of the monotonic one.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 
 /// Read everything back. Exit::absent when the instance is not loaded.

@@ -3,6 +3,7 @@
 #include "kernel/edge_hold.h"
 
 #include <cerrno>
+#include <ctime>
 
 namespace weir::kernel {
 
@@ -13,8 +14,8 @@ using Entry = std::pair<weir_merge_key, weir_merge>;
 /// As bpf/edge_maps.bpf.h has it.
 Result<Fd> make_table()
 {
-	Fd table(bpf_map_create(BPF_MAP_TYPE_HASH, "weir_merge", sizeof(weir_merge_key), sizeof(weir_merge), WEIR_MERGES,
-				nullptr));
+	Fd table(bpf_map_create(BPF_MAP_TYPE_HASH, "weir_merge", sizeof(weir_merge_key), sizeof(weir_merge),
+				WEIR_MERGES, nullptr));
 	if (!table)
 		return system_error("a table for like refusals", errno);
 	return table;
@@ -27,6 +28,19 @@ Result<> put(int merges_fd, const Fd &table)
 	if (bpf_map_update_elem(merges_fd, &slot, &fd, BPF_ANY) != 0)
 		return system_error("replacing the table of like refusals", errno);
 	return {};
+}
+
+/// By how much the boot clock is ahead of the monotonic one, ns.
+std::uint64_t time_asleep()
+{
+	const auto ns = [](clockid_t clock) {
+		timespec now{};
+		::clock_gettime(clock, &now);
+		return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+		       static_cast<std::uint64_t>(now.tv_nsec);
+	};
+	const auto monotonic = ns(CLOCK_MONOTONIC);
+	return ns(CLOCK_BOOTTIME) - monotonic;
 }
 
 Fd table_of(int merges_fd)
@@ -70,11 +84,16 @@ Result<std::vector<Entry>> take_merges(const Where &where)
 		return std::unexpected(std::move(replaced).error());
 	if (!table)
 		return entries;
+	const auto slept = time_asleep();
 	const weir_merge_key *before = nullptr;
 	while (entries.size() < WEIR_MERGES && bpf_map_get_next_key(table.get(), before, &key) == 0) {
 		weir_merge merge{};
-		if (bpf_map_lookup_elem(table.get(), &key, &merge) == 0)
+		if (bpf_map_lookup_elem(table.get(), &key, &merge) == 0) {
+			// The gate tells the time by the monotonic clock, events by the boot clock.
+			merge.first += merge.first == 0 ? 0 : slept;
+			merge.last += merge.last == 0 ? 0 : slept;
 			entries.emplace_back(key, merge);
+		}
 		before = &key;
 	}
 	return entries;
