@@ -43,6 +43,13 @@ Result<std::vector<Cgroup>> open_cgroups(const BoundPolicy &policy)
 	return cgroups;
 }
 
+std::optional<BoundPolicy> policy_of(const Result<Image> &image)
+{
+	const auto text = image ? text_of(*image) : Result<std::string>(std::unexpected(image.error()));
+	auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
+	return policy ? std::optional(std::move(*policy)) : std::nullopt;
+}
+
 /// What a policy is put upon.
 struct Place {
 	std::vector<Cgroup> cgroups;
@@ -206,7 +213,10 @@ Result<> build(const Where &where, const Image &image, Maps shared, const BoundP
 	for (const auto &each : *edge)
 		if (auto finished = each.finish(); !finished)
 			return finished;
-	return replace(where);
+	if (auto replaced = replace(where); !replaced || !place.edge)
+		return replaced;
+	(void)hold_by_xdp(where, *place.edge, *loaded->edge); // it is held; how, inspect() tells
+	return {};
 }
 
 } // namespace
@@ -247,7 +257,8 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	applied.digest = hex(image->trailer().digest);
 
 	const auto begin = std::chrono::steady_clock::now();
-	if (maps && holds(where, *maps, policy, *place)) {
+	const auto was = policy_of(old);
+	if (maps && was && was->edge.ingress == policy.edge.ingress && holds(where, *maps, policy, *place)) {
 		const auto map = make_image_map(*image);
 		if (!map)
 			return std::unexpected(map.error());
@@ -258,14 +269,8 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 				return std::unexpected(noted.error());
 	} else {
 		applied.first = true;
-		bool same_scopes = false;
-		if (old) {
-			const auto text = text_of(*old);
-			const auto was = text ? policy::from_canonical(*text)
-					      : Result<BoundPolicy>(std::unexpected(text.error()));
-			same_scopes = was && std::ranges::equal(was->scopes, policy.scopes, {}, &Scope::cgroup,
-								&Scope::cgroup);
-		}
+		const bool same_scopes =
+			was && std::ranges::equal(was->scopes, policy.scopes, {}, &Scope::cgroup, &Scope::cgroup);
 		// What is noted under generations that nobody knows must not meet one of the same number.
 		auto shared = old ? inherited(*maps, same_scopes, policy.edge) : Result<Maps>(Maps{});
 		if (!shared)

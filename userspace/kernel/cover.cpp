@@ -90,8 +90,8 @@ private:
 		const auto set = programs_of(state, one);
 		const auto held = set ? attach(one, *set) : std::unexpected(set.error());
 		if (held)
-			lines_.push_back(fmt::format("holds {} ({}; {}, {})", one.name, zone_name(state.zone),
-						     look(state, Way::in).mode, look(state, Way::out).mode));
+			lines_.push_back(
+				fmt::format("holds {} ({}; {})", one.name, zone_name(state.zone), *held));
 		else if (::if_indextoname(one.ifindex, std::array<char, IF_NAMESIZE>{}.data()) != nullptr)
 			lines_.push_back(fmt::format("cannot hold {}: {}", one.name, held.error().message));
 		return held.has_value();
@@ -108,8 +108,8 @@ private:
 		return programs_->of(state.zone, *link_header(one.link_type));
 	}
 
-	/// What is there of it is put right from the beginning; on an error nothing of it stays.
-	Result<> attach(const Interface &one, const EdgePrograms::Set &set)
+	/// What is there of it is put right from the beginning; on an error nothing of it stays. Gives the modes.
+	Result<std::string> attach(const Interface &one, const EdgePrograms::Set &set)
 	{
 		std::vector<Attachment> made;
 		auto done = Result<>();
@@ -129,7 +129,9 @@ private:
 		if (!done)
 			for (const Way way : ways)
 				(void)let_go(directory_, one.ifindex, way);
-		return done;
+		if (!done)
+			return std::unexpected(std::move(done).error());
+		return made[0].mode + ", " + made[1].mode;
 	}
 
 	void say(const InterfaceState &state)

@@ -196,6 +196,19 @@ Result<> attach_filter(Attachment &attachment, const std::string &directory, con
 
 } // namespace
 
+Result<> change_to_xdp(const Interface &interface, int program, const std::string &ingress, const std::string &directory)
+{
+	const auto link = attach_xdp(program, interface.ifindex, ingress == "xdp-generic");
+	if (!link)
+		return {}; // what there is holds as well
+	// Both judge until the new one has the other's place.
+	if (auto gone = let_go(directory, interface.ifindex, Way::in); !gone)
+		return gone;
+	if (auto pinned = pin(program, edge_program_path(directory, interface.ifindex, Way::in)); !pinned)
+		return pinned;
+	return pin(link.get(), edge_link_path(directory, interface.ifindex, Way::in));
+}
+
 Result<> Attachment::finish() const
 {
 	if (same_link && bpf_link_update(link.get(), program, nullptr) != 0)
@@ -215,12 +228,16 @@ Result<Attachment> attach_way(const Interface &interface, Way way, const EdgePro
 		made.same_link = static_cast<bool>(made.link);
 		if (!made.link)
 			made.link = attach_xdp(programs.xdp, interface.ifindex, generic);
-		if (made.link)
+		if (made.link) {
 			made.program = programs.xdp;
+			made.mode = generic ? "xdp-generic" : "xdp";
+		}
 	}
 	// Refused by the driver, for its MTU, or because another program is there: the hook behind it takes any.
-	if (!made.link)
+	if (!made.link) {
 		made.link = attach_tcx(made.program, interface.ifindex, way);
+		made.mode = made.link ? "tcx" : "clsact";
+	}
 	forget_errors();
 	if (auto pinned = pin(made.program, path); !pinned)
 		return std::unexpected(std::move(pinned).error());

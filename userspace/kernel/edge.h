@@ -62,6 +62,7 @@ struct Attachment {
 	std::uint32_t ifindex = 0;
 	Way way = Way::in;
 	int program = -1;
+	std::string mode{};   ///< as SeenEdge::mode
 	Fd link{};            ///< -1: a clsact filter
 	bool same_link = false; ///< it is the link of the set in force, whose program finish() replaces
 	std::optional<Filter> filter{}; ///< of the set in force, that finish() replaces
@@ -73,6 +74,9 @@ struct Attachment {
 /// are taken over. `ingress`: as Edge::ingress.
 Result<Attachment> attach_way(const Interface &, Way, const EdgePrograms::Set &, const std::string &ingress,
 			      const std::string &directory, const std::string &in_force);
+
+/// An interface that is held by tc on its way in is held by XDP instead, if it takes it.
+Result<> change_to_xdp(const Interface &, int program, const std::string &ingress, const std::string &directory);
 
 /// What the kernel has on one way of an interface that is to be held.
 struct ExpectedEdge {

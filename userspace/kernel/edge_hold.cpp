@@ -150,4 +150,22 @@ Result<> pin_links(const std::vector<Attachment> &attached, const std::string &d
 	return {};
 }
 
+Result<> hold_by_xdp(const Where &where, const EdgePlan &planned, EdgePrograms &programs)
+{
+	if (planned.edge.ingress == "tc")
+		return {};
+	for (const auto *state : planned.held()) {
+		const auto &one = planned.interface(*state);
+		const auto other = planned.edge.ingress == "auto" ? one.xdp_generic : one.xdp_native;
+		const auto set = other == 0 ? Result<EdgePrograms::Set>() : programs.of(state->zone, *link_header(one.link_type));
+		if (!set)
+			return std::unexpected(set.error());
+		if (other == 0)
+			continue;
+		if (auto done = change_to_xdp(one, set->xdp, planned.edge.ingress, where.directory()); !done)
+			return done;
+	}
+	return {};
+}
+
 } // namespace weir::kernel

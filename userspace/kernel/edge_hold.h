@@ -36,6 +36,10 @@ std::vector<std::pair<std::uint32_t, weir_interface>> noted_interfaces(int inter
 Result<std::vector<Attachment>> hold_all(const Where &, const EdgePlan &, EdgePrograms &, int interfaces_fd);
 Result<> pin_links(const std::vector<Attachment> &, const std::string &directory);
 
+/// The set that was in force had XDP in another mode than is wanted now, which two can't have at once: tc stood in,
+/// until that set had gone.
+Result<> hold_by_xdp(const Where &, const EdgePlan &, EdgePrograms &);
+
 /// Puts the first table into `merges`, where there is none.
 Result<> prepare_merges(int merges_fd);
 
