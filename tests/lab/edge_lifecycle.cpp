@@ -202,8 +202,7 @@ TEST_F(EdgeLifecycle, AnothersXdpProgramIsLeftAloneAndTcTakesItsPlace)
 {
 	apply(site());
 	add_eth1();
-	const Finished theirs =
-		ip({"link", "set", "dev", "eth1", "xdp", "pinned", pins() + "/programs/" + eth0("in")});
+	const Finished theirs = ip({"link", "set", "dev", "eth1", "xdp", "pinned", pins() + "/programs/" + eth0("in")});
 	ASSERT_EQ(theirs.status, 0) << theirs.err;
 	EXPECT_NE(cover().find("holds eth1 (network; "), std::string::npos);
 	const auto ingress = field(interface("eth1"), "ingress");

@@ -43,15 +43,9 @@ Result<Exit> apply(const Options &options, const Context &context)
 			held.push_back(each.name);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
-			{"instance", context.where.instance},
-			{"state", word},
-			{"scenario", policy->scenario},
-			{"generation", applied->generation},
-			{"first", applied->first},
-			{"digest", applied->digest},
-			{"publish_ms", applied->publish_ms},
-			{"interfaces", held},
-			{"problems", state->problems},
+			{"instance", context.where.instance}, {"state", word},           {"scenario", policy->scenario},
+			{"generation", applied->generation},  {"first", applied->first}, {"digest", applied->digest},
+			{"publish_ms", applied->publish_ms},  {"interfaces", held},      {"problems", state->problems},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {

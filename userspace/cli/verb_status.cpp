@@ -195,9 +195,8 @@ void print(const kernel::State &state, const Context &context)
 	std::cout << fmt::format(
 		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {}{} lost\n",
 		sums.all.refused, sums.all.observed, sums.all.reported,
-		state.policy.edge.present
-			? fmt::format("{} merged, {} summed, ", sums.all.merged, sums.all.summed)
-			: "",
+		state.policy.edge.present ? fmt::format("{} merged, {} summed, ", sums.all.merged, sums.all.summed)
+					  : "",
 		sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,

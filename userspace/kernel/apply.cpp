@@ -130,8 +130,8 @@ Result<Loaded> load(const Place &place, Maps shared)
 	Loaded all;
 	// One set at least: its maps are there in any case.
 	for (std::size_t scope = 0; scope < std::max<std::size_t>(place.cgroups.size(), 1); ++scope) {
-		auto loaded = Programs::load(static_cast<std::uint8_t>(scope), place.netns(),
-					     scope == 0 ? shared : all.maps);
+		auto loaded =
+			Programs::load(static_cast<std::uint8_t>(scope), place.netns(), scope == 0 ? shared : all.maps);
 		if (!loaded)
 			return std::unexpected(std::move(loaded).error());
 		if (scope == 0)

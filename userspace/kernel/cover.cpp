@@ -34,8 +34,9 @@ public:
 		for (const auto *state : planned_.held())
 			for (const Way way : ways)
 				if (look(*state, way).other_build)
-					return fail("what is loaded is of another build of weir\n  weir apply replaces it; "
-						    "until then interfaces that appear stay refused");
+					return fail(
+						"what is loaded is of another build of weir\n  weir apply replaces it; "
+						"until then interfaces that appear stay refused");
 		if (auto gone = forget(); !gone)
 			return std::unexpected(std::move(gone).error());
 		auto noted = planned_.states;
@@ -90,8 +91,7 @@ private:
 		const auto set = programs_of(state, one);
 		const auto held = set ? attach(one, *set) : std::unexpected(set.error());
 		if (held)
-			lines_.push_back(
-				fmt::format("holds {} ({}; {})", one.name, zone_name(state.zone), *held));
+			lines_.push_back(fmt::format("holds {} ({}; {})", one.name, zone_name(state.zone), *held));
 		else if (::if_indextoname(one.ifindex, std::array<char, IF_NAMESIZE>{}.data()) != nullptr)
 			lines_.push_back(fmt::format("cannot hold {}: {}", one.name, held.error().message));
 		return held.has_value();
@@ -100,7 +100,8 @@ private:
 	Result<EdgePrograms::Set> programs_of(const InterfaceState &state, const Interface &one)
 	{
 		if (!programs_) {
-			auto loaded = EdgePrograms::load(planned_.scope, planned_.edge, planned_.netns, duplicates(maps_));
+			auto loaded =
+				EdgePrograms::load(planned_.scope, planned_.edge, planned_.netns, duplicates(maps_));
 			if (!loaded)
 				return std::unexpected(std::move(loaded).error());
 			programs_ = std::move(*loaded);
@@ -137,8 +138,8 @@ private:
 	void say(const InterfaceState &state)
 	{
 		if (state.flags == WEIR_INTERFACE_CARRIED)
-			lines_.push_back(fmt::format("{} is carried by what is held ({})", state.name,
-						     zone_name(state.zone)));
+			lines_.push_back(
+				fmt::format("{} is carried by what is held ({})", state.name, zone_name(state.zone)));
 		else if (state.flags == WEIR_INTERFACE_INSIDE)
 			lines_.push_back(fmt::format("{} leads only into this host", state.name));
 	}
@@ -168,8 +169,7 @@ Result<std::vector<std::string>> cover(const Where &where)
 	if (!image)
 		return std::unexpected(image.error());
 	const auto text = text_of(*image);
-	const auto policy =
-		text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
+	const auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
 	if (!policy)
 		return std::unexpected(policy.error());
 	if (!policy->edge.present)

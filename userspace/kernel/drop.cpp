@@ -94,8 +94,9 @@ bool is_edge_here(const std::string &directory)
 
 std::string elsewhere(const Where &where)
 {
-	return fmt::format("the edge of instance {} is in another network namespace\n  run weir there (nsenter --net=...)",
-			   where.instance);
+	return fmt::format(
+		"the edge of instance {} is in another network namespace\n  run weir there (nsenter --net=...)",
+		where.instance);
 }
 
 Result<> let_go(const std::string &directory, std::uint32_t ifindex, Way way, const std::string &stays)

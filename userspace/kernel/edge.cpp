@@ -196,7 +196,8 @@ Result<> attach_filter(Attachment &attachment, const std::string &directory, con
 
 } // namespace
 
-Result<> change_to_xdp(const Interface &interface, int program, const std::string &ingress, const std::string &directory)
+Result<> change_to_xdp(const Interface &interface, int program, const std::string &ingress,
+		       const std::string &directory)
 {
 	const auto link = attach_xdp(program, interface.ifindex, ingress == "xdp-generic");
 	if (!link)

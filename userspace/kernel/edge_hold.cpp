@@ -111,8 +111,8 @@ Result<std::vector<Attachment>> hold_all(const Where &where, const EdgePlan &pla
 					 int interfaces_fd)
 {
 	const auto directory = new_directory(where);
-	const auto in_force =
-		exists(where.directory()) && is_edge_here(where.directory()) ? where.directory() : std::string();
+	const auto in_force = exists(where.directory()) && is_edge_here(where.directory()) ? where.directory()
+											   : std::string();
 	const auto mark = netns_mark(directory, planned.netns.inode);
 	if (::mkdir(mark.c_str(), 0700) != 0)
 		return system_error("making " + mark, errno);
@@ -145,7 +145,8 @@ Result<> pin_links(const std::vector<Attachment> &attached, const std::string &d
 {
 	for (const auto &each : attached)
 		if (each.link)
-			if (auto pinned = pin(each.link.get(), edge_link_path(directory, each.ifindex, each.way)); !pinned)
+			if (auto pinned = pin(each.link.get(), edge_link_path(directory, each.ifindex, each.way));
+			    !pinned)
 				return pinned;
 	return {};
 }
@@ -157,7 +158,8 @@ Result<> hold_by_xdp(const Where &where, const EdgePlan &planned, EdgePrograms &
 	for (const auto *state : planned.held()) {
 		const auto &one = planned.interface(*state);
 		const auto other = planned.edge.ingress == "auto" ? one.xdp_generic : one.xdp_native;
-		const auto set = other == 0 ? Result<EdgePrograms::Set>() : programs.of(state->zone, *link_header(one.link_type));
+		const auto set = other == 0 ? Result<EdgePrograms::Set>()
+					    : programs.of(state->zone, *link_header(one.link_type));
 		if (!set)
 			return std::unexpected(set.error());
 		if (other == 0)

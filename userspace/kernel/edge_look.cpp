@@ -86,18 +86,17 @@ SeenEdge look_at_edge(const std::string &directory, Way way, const ExpectedEdge 
 	const auto ifindex = expected.interface.ifindex;
 	const auto pinned = open_pin(edge_program_path(directory, ifindex, way));
 	if (!pinned)
-		return {false, "",
-			pinned.error().code == Exit::absent ? "it is not attached" : pinned.error().message};
+		return {false, "", pinned.error().code == Exit::absent ? "it is not attached" : pinned.error().message};
 	const auto id = id_of_program(pinned->get());
 	const auto link = open_pin(edge_link_path(directory, ifindex, way));
 	const auto info = link ? info_of<bpf_link_info>(link->get()) : std::nullopt;
-	const auto [mode, problem] =
-		info ? place_of_link(*info, id, way, expected.interface) : place_of_filter(id, way, ifindex);
+	const auto [mode, problem] = info ? place_of_link(*info, id, way, expected.interface)
+					  : place_of_filter(id, way, ifindex);
 	SeenEdge seen{!mode.empty(), mode, problem};
 	if (!problem.empty())
 		return seen;
 	const char *const name = mode.starts_with("xdp") ? "weir_edge_xdp"
-				 : way == Way::in	 ? "weir_edge_in"
+				 : way == Way::in        ? "weir_edge_in"
 							 : "weir_edge_out";
 	seen.problem = complaint_about(pinned->get(), name, expected);
 	seen.other_build = seen.problem == other_build;
@@ -106,8 +105,7 @@ SeenEdge look_at_edge(const std::string &directory, Way way, const ExpectedEdge 
 	return seen;
 }
 
-std::vector<std::string> before_weir(const Interface &interface, Way way, const SeenEdge &seen,
-				     std::uint32_t images_id)
+std::vector<std::string> before_weir(const Interface &interface, Way way, const SeenEdge &seen, std::uint32_t images_id)
 {
 	std::vector<std::string> lines;
 	// True of one that belongs to weir, whichever instance: they let pass what they admit to those behind.
@@ -116,9 +114,10 @@ std::vector<std::string> before_weir(const Interface &interface, Way way, const 
 		const auto about = program ? info_of<bpf_prog_info>(program.get()) : std::nullopt;
 		const std::string name = about ? about->name : "";
 		if (!name.starts_with("weir_edge_"))
-			lines.push_back(fmt::format("{}: another program ({}, id {}, {}) runs before weir's on the way {}: "
-						    "what it takes, weir does not judge",
-						    interface.name, name, id, hook, text_of(way)));
+			lines.push_back(
+				fmt::format("{}: another program ({}, id {}, {}) runs before weir's on the way {}: "
+					    "what it takes, weir does not judge",
+					    interface.name, name, id, hook, text_of(way)));
 	};
 	if (seen.mode.starts_with("xdp"))
 		return lines;
@@ -139,9 +138,10 @@ std::vector<std::string> before_weir(const Interface &interface, Way way, const 
 		return lines;
 	for (const auto &filter : filters_of(interface.ifindex, way).value_or(std::vector<Filter>{})) {
 		if (filter.program == 0)
-			lines.push_back(fmt::format("{}: a {} filter runs before weir's on the way {}: what it takes, weir "
-						    "does not judge",
-						    interface.name, filter.kind, text_of(way)));
+			lines.push_back(
+				fmt::format("{}: a {} filter runs before weir's on the way {}: what it takes, weir "
+					    "does not judge",
+					    interface.name, filter.kind, text_of(way)));
 		else if (ours(filter.program))
 			return lines;
 		else

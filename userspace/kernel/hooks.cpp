@@ -106,8 +106,8 @@ Seen look_at(const std::string &path, const Expected &expected)
 		return {true, fmt::format("{}: {} judges by the rows of another cgroup", expected.cgroup,
 					  expected.hook.name)};
 	if (expected.netns != nullptr && constants->edge_netns != expected.netns->cookie)
-		return {true, fmt::format("{}: {} takes another network namespace for that of the edge", expected.cgroup,
-					  expected.hook.name)};
+		return {true, fmt::format("{}: {} takes another network namespace for that of the edge",
+					  expected.cgroup, expected.hook.name)};
 	if (expected.hook.gate != WEIR_GATE_NONE && std::ranges::find(maps, expected.images_id) == maps.end())
 		return {true, fmt::format("{}: {} judges by another policy", expected.cgroup, expected.hook.name)};
 	return {true, ""};

@@ -72,9 +72,9 @@ void inspect_hooks(const Where &where, std::uint32_t images_id, const Netns *net
 		const auto &path = state.policy.scopes[scope].cgroup;
 		const auto cgroup = open_cgroup(path);
 		for (const auto &hook : hooks) {
-			const auto seen = look_at(
-				link_path(where.directory(), scope, hook),
-				{hook, static_cast<std::uint8_t>(scope), path, cgroup ? cgroup->id : 0, images_id, netns});
+			const auto seen = look_at(link_path(where.directory(), scope, hook),
+						  {hook, static_cast<std::uint8_t>(scope), path,
+						   cgroup ? cgroup->id : 0, images_id, netns});
 			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate),
 					       static_cast<std::uint8_t>(scope), seen.attached, seen.problem});
 			if (!seen.problem.empty())

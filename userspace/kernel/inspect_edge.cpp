@@ -22,9 +22,10 @@ std::vector<std::string> look_at_both(const std::string &directory, const EdgePl
 	state.egress = out.mode;
 	if (!in.attached && !out.attached && !exists(edge_program_path(directory, state.ifindex, Way::in)) &&
 	    !exists(edge_program_path(directory, state.ifindex, Way::out)))
-		return {fmt::format("{} appeared and is not held: what sockets send and get by it is refused by the packet "
-				    "gate, what has no socket passes; weir run or weir apply holds it",
-				    state.name)};
+		return {fmt::format(
+			"{} appeared and is not held: what sockets send and get by it is refused by the packet "
+			"gate, what has no socket passes; weir run or weir apply holds it",
+			state.name)};
 	std::vector<std::string> complaints;
 	for (const auto &[way, seen] : {std::pair(Way::in, in), std::pair(Way::out, out)}) {
 		if (!seen.problem.empty())
@@ -70,8 +71,7 @@ std::optional<Netns> inspect_edge(const Where &where, const Maps &maps, State &s
 		if (complaints.empty() && (note.flags != one.flags || (one.flags != 0 && note.zone != one.zone)))
 			complaints.push_back(fmt::format(
 				"{} changed, and the packet gate {}; weir run or weir apply puts it right", one.name,
-				note.flags == 0 ? "refuses what passes by it"
-						: "takes it for what it was"));
+				note.flags == 0 ? "refuses what passes by it" : "takes it for what it was"));
 		one.flags = note.flags; // what is, not what is wanted
 		one.problem = complaints.empty() ? "" : complaints.front();
 		std::ranges::move(complaints, std::back_inserter(state.problems));

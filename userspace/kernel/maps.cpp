@@ -159,8 +159,8 @@ Result<Netns> this_netns()
 	if (!socket || ::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &netns.cookie, &size) != 0)
 		netns.cookie = 0;
 	// In a container process 1 is the container's: nobody here can tell, and every socket is taken to be of the edge.
-	netns.initial =
-		inode_of("/proc/self/ns/pid") == first_pid_namespace && inode_of("/proc/1/ns/net") == netns.inode;
+	netns.initial = inode_of("/proc/self/ns/pid") == first_pid_namespace &&
+			inode_of("/proc/1/ns/net") == netns.inode;
 	return netns;
 }
 

@@ -30,8 +30,8 @@ bool is_loopback(const Interface &one)
 /// It has no other end, or none that IP reaches. Their traffic is refused like that of any that isn't held.
 bool leads_nowhere(const Interface &one)
 {
-	constexpr std::array<std::string_view, 8> kinds{"dummy", "ifb",      "nlmon", "vsockmon",
-							"vcan",  "vxcan",    "can",   "nullmdev"};
+	constexpr std::array<std::string_view, 8> kinds{"dummy", "ifb",   "nlmon", "vsockmon",
+							"vcan",  "vxcan", "can",   "nullmdev"};
 	return is_one_of(kinds, one.kind) || one.link_type == ARPHRD_CAN || one.link_type == ARPHRD_NETLINK ||
 	       one.link_type == ARPHRD_VSOCKMON;
 }
@@ -39,8 +39,8 @@ bool leads_nowhere(const Interface &one)
 bool is_tunnel_kind(const Interface &one)
 {
 	constexpr std::array<std::string_view, 25> kinds{
-		"wireguard", "amneziawg", "tun",    "ipip", "gre",  "gretap", "ip6gre", "ip6gretap", "erspan",
-		"ip6erspan", "sit",       "ip6tnl", "vti",  "vti6", "xfrm",   "vxlan",  "geneve",    "bareudp",
+		"wireguard", "amneziawg", "tun",    "ipip", "gre",  "gretap",   "ip6gre", "ip6gretap", "erspan",
+		"ip6erspan", "sit",       "ip6tnl", "vti",  "vti6", "xfrm",     "vxlan",  "geneve",    "bareudp",
 		"gtp",       "fou",       "l2tp",   "ppp",  "ovpn", "ovpn-dco", "lisp"};
 	return is_one_of(kinds, one.kind) || one.link_type == ARPHRD_PPP;
 }
@@ -129,8 +129,7 @@ private:
 			}
 			// A port that is no tunnel makes it no tunnel: rows that belong inside one don't hold there.
 			const bool first = sum.flags != WEIR_INTERFACE_CARRIED;
-			sum = {WEIR_INTERFACE_CARRIED,
-			       first || sum.zone == zone_tunnel ? carried.zone : sum.zone};
+			sum = {WEIR_INTERFACE_CARRIED, first || sum.zone == zone_tunnel ? carried.zone : sum.zone};
 		}
 		return sum;
 	}
@@ -171,9 +170,10 @@ std::vector<InterfaceState> plan(const std::vector<Interface> &all, const Edge &
 		const auto fate = planner.fate(one);
 		InterfaceState state{.name = one.name, .ifindex = one.ifindex, .zone = fate.zone, .flags = fate.flags};
 		if (fate.unreadable)
-			state.problem = fmt::format("{} can't be held, its link type {} is not one that weir reads: what "
-						    "sockets send and get by it is refused, what has no socket passes",
-						    one.name, one.link_type);
+			state.problem =
+				fmt::format("{} can't be held, its link type {} is not one that weir reads: what "
+					    "sockets send and get by it is refused, what has no socket passes",
+					    one.name, one.link_type);
 		states.push_back(std::move(state));
 	}
 	for (const auto &name : edge.interfaces)

@@ -27,10 +27,13 @@ std::string line_of_edge(const std::string &name, bool here)
 	const bool known = here && ::if_indextoname(ifindex, buffer.data()) != nullptr;
 	const auto way = name.substr(name.find('@') + 1);
 	if (!here) // a filter of clsact can't be reached; one of a namespace that is gone went with it
-		return fmt::format("detached what judged interface {} of another network namespace, way {}; where it has no "
-				   "tcx, look there with tc filter show", ifindex, way);
+		return fmt::format(
+			"detached what judged interface {} of another network namespace, way {}; where it has no "
+			"tcx, look there with tc filter show",
+			ifindex, way);
 	return fmt::format("detached the edge from {}, way {}",
-			   known ? std::string(buffer.data()) : fmt::format("interface {}, which is gone", ifindex), way);
+			   known ? std::string(buffer.data()) : fmt::format("interface {}, which is gone", ifindex),
+			   way);
 }
 
 } // namespace
