@@ -242,6 +242,7 @@ std::string as_table(const BoundPolicy &policy)
 {
 	std::string out = policy.scenario + ": " + policy.title + "\n\n";
 	std::vector<Cells> scopes;
+	scopes.reserve(policy.scopes.size());
 	for (const Scope &scope : policy.scopes) {
 		scopes.push_back({joined(scope.components), where_of(scope),
 				  scope.is_edge()       ? edge_text(policy.edge)
