@@ -12,6 +12,21 @@
 namespace weir::cli {
 namespace {
 
+std::string held(const BoundPolicy &policy)
+{
+	const std::size_t cgroups = policy.cgroups();
+	std::string out = cgroups == 0 ? "" : std::to_string(cgroups) + (cgroups == 1 ? " cgroup" : " cgroups");
+	if (policy.edge.present) {
+		std::string interfaces;
+		for (const std::string &name : policy.edge.interfaces) {
+			interfaces += (interfaces.empty() ? "" : ", ") + name;
+		}
+		out += (out.empty() ? "" : " and ") + std::string("the edge: ") +
+		       (interfaces.empty() ? "every interface that leads off the host" : interfaces);
+	}
+	return "holds " + out;
+}
+
 Result<Exit> check(const std::string &site, const Context &context)
 {
 	const Result<BoundPolicy> policy = policy::load(context.site(site), context.policies_dir);
@@ -29,14 +44,16 @@ Result<Exit> check(const std::string &site, const Context &context)
 			{"scenario", policy->scenario},
 			{"rows", policy->rows.size()},
 			{"off", policy->off.size()},
-			{"cgroups", policy->scopes.size()},
+			{"cgroups", policy->cgroups()},
+			{"edge", policy->edge.present},
 			{"image_bytes", image->lines.size() * WEIR_LINE},
 			{"digest", digest},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
 		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, digest " << digest
-			  << '\n';
+			  << '\n'
+			  << held(*policy) << '\n';
 	}
 	return Exit::ok;
 }

@@ -12,10 +12,12 @@
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 
 namespace weir::cli {
 namespace {
@@ -122,21 +124,21 @@ Address reached(const Address &address)
 	return address == v6 ? *Address::parse("::1") : address;
 }
 
-/// All cgroups of the policy, or the one of a component.
-Result<std::vector<std::uint8_t>> scopes_of(const BoundPolicy &policy, const std::string &component)
+/// All that the policy holds, or what holds a component: its cgroup and the edge. What travels by loopback doesn't
+/// pass the edge.
+Result<std::vector<std::uint8_t>> scopes_of(const BoundPolicy &policy, const std::string &component, std::uint8_t zone)
 {
-	std::vector<std::uint8_t> all;
-	std::vector<std::string> names;
+	std::vector<std::uint8_t> scopes;
+	std::set<std::string> names;
 	for (std::size_t scope = 0; scope < policy.scopes.size(); ++scope) {
-		all.push_back(static_cast<std::uint8_t>(scope));
-		for (const auto &name : policy.scopes[scope].components) {
-			if (name == component)
-				return std::vector{all.back()};
-			names.push_back(name);
-		}
+		const auto &each = policy.scopes[scope];
+		names.insert(each.components.begin(), each.components.end());
+		const bool asked = component.empty() || std::ranges::binary_search(each.components, component);
+		if (asked && !(each.is_edge() && zone == zone_loopback))
+			scopes.push_back(static_cast<std::uint8_t>(scope));
 	}
-	if (component.empty())
-		return all;
+	if (component.empty() || names.contains(component))
+		return scopes;
 	return wrong("the policy has no component " + policy::in_quotes(component),
 		     fmt::format("--component is one of: {}", fmt::join(names, ", ")));
 }
@@ -154,10 +156,30 @@ std::string text_of(const BoundRow &bound)
 			   row.place.line == 0 ? "" : fmt::format(", {}:{}", row.place.file, row.place.line));
 }
 
+std::string_view zone_name(std::uint8_t zone)
+{
+	return zone == zone_loopback ? "loopback" : zone == zone_tunnel ? "tunnel" : "network";
+}
+
+/// Of a row that holds elsewhere than what was asked about.
+std::string_view holds_in(std::uint8_t zones)
+{
+	switch (zones) {
+	case zone_loopback:
+		return "holds on loopback only";
+	case zone_network:
+		return "holds outside of tunnels, on the network";
+	case zone_tunnel:
+		return "holds inside a tunnel only: --zone tunnel";
+	default:
+		return "holds in another zone";
+	}
+}
+
 /// Rows that would admit it but for one thing, and that thing.
 struct Near {
 	const BoundRow *row;
-	const char *differs;
+	std::string_view differs;
 };
 
 std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
@@ -181,8 +203,9 @@ std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
 		else if (dir && peer && zone && !protocol)
 			near.push_back({&row, "another protocol"});
 		else if (dir && port && peer && !zone)
-			near.push_back({&row, q.zone == zone_loopback ? "the network, not loopback"
-								      : "loopback, not the network"});
+			near.push_back({&row, policy.edge.present       ? holds_in(row.zones)
+					      : q.zone == zone_loopback ? "the network, not loopback"
+									: "loopback, not the network"});
 		else if (port && peer && zone && !dir)
 			near.push_back({&row, "the other direction"});
 		if (near.size() == 4)
@@ -199,9 +222,10 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 		{"protocol", audit::protocol_name(q.protocol)},
 		{"remote", q.remote.text()},
 		{"port", q.port},
-		{"zone", q.zone == zone_loopback ? "loopback" : "network"},
+		{"zone", zone_name(q.zone)},
 		{"components", policy.scopes.at(q.scope).components},
 		{"cgroup", policy.scopes.at(q.scope).cgroup},
+		{"edge", policy.scopes.at(q.scope).is_edge()},
 	};
 	if (answer.row != WEIR_NO_ROW) {
 		const auto &row = policy.rows.at(answer.row).row;
@@ -216,8 +240,9 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 
 void print(const BoundPolicy &policy, const Question &q, const Answer &answer)
 {
+	const Scope &scope = policy.scopes.at(q.scope);
 	if (policy.scopes.size() > 1)
-		std::cout << fmt::format("{}: ", fmt::join(policy.scopes.at(q.scope).components, ", "));
+		std::cout << (scope.is_edge() ? "edge: " : fmt::format("{}: ", fmt::join(scope.components, ", ")));
 	if (answer.allowed) {
 		std::cout << "allowed: "
 			  << (answer.row == WEIR_NO_ROW ? "loopback is open on this site"
@@ -253,16 +278,23 @@ Result<Exit> explain(const Options &options, const Context &context)
 		return std::unexpected(set.error());
 	if (q.dir == Direction::out)
 		q.remote = reached(q.remote);
-	const auto scopes = scopes_of(*policy, options.component);
+	if (options.zone == "tunnel" && !policy->edge.present)
+		return wrong("without [edge] nobody knows tunnels", "--zone is loopback or network");
+	q.zone = options.zone == "tunnel"                                                        ? zone_tunnel
+		 : options.zone == "loopback" || (options.zone.empty() && is_loopback(q.remote)) ? zone_loopback
+												 : zone_network;
+	const auto scopes = scopes_of(*policy, options.component, q.zone);
 	if (!scopes)
 		return std::unexpected(scopes.error());
-	q.zone = options.zone == "loopback" || (options.zone.empty() && is_loopback(q.remote)) ? zone_loopback
-											       : zone_network;
 
 	const auto image = compile(*policy);
 	if (!image)
 		return std::unexpected(image.error());
-	bool allowed = false;
+	// Of the cgroups one is enough, where nobody said which; past the edge it has to get, too. What is in no cgroup
+	// has only that before it.
+	bool by_cgroup = options.component.empty() && policy->edge.present && q.zone != zone_loopback;
+	bool by_edge = true;
+	bool asked_cgroup = false;
 	ordered_json answers = ordered_json::array();
 	for (const auto scope : *scopes) {
 		q.scope = scope;
@@ -270,12 +302,20 @@ Result<Exit> explain(const Options &options, const Context &context)
 		if (answer != evaluate(*policy, q))
 			return fail("the compiled policy and its rows disagree here: do not apply it, and report this "
 				    "as a defect");
-		allowed = allowed || answer.allowed;
+		if (policy->scopes.at(scope).is_edge()) {
+			by_edge = answer.allowed;
+		} else {
+			asked_cgroup = true;
+			by_cgroup = by_cgroup || answer.allowed;
+		}
 		if (context.json)
 			answers.push_back(as_json(*policy, q, answer));
 		else
 			print(*policy, q, answer);
 	}
+	const bool allowed = (by_cgroup || !asked_cgroup) && by_edge;
+	if (scopes->empty() && !context.json)
+		std::cout << "allowed: what travels by loopback does not pass the edge, and no cgroup holds it\n";
 	if (context.json)
 		std::cout << ordered_json{{"allowed", allowed}, {"answers", answers}}.dump() << '\n';
 	return allowed ? Exit::ok : Exit::refused;
@@ -297,15 +337,18 @@ void add_explain(CLI::App &app, Context &context)
 		->type_name("PROTOCOL ADDRESS[:PORT]");
 	verb->add_option("--component", options->component, "Whose traffic; without it, everybody's")
 		->type_name("NAME");
-	verb->add_option("--zone", options->zone, "loopback or network; without it, told by the address")
-		->check(CLI::IsMember({"loopback", "network"}));
+	verb->add_option("--zone", options->zone,
+			 "loopback, network or tunnel; without it, told by the address: loopback or network")
+		->check(CLI::IsMember({"loopback", "network", "tunnel"}));
 	verb->footer(
 		"Examples:\n  weir explain site.toml --out tcp 203.0.113.7:443\n"
 		"  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out icmp "
 		"192.0.2.10\n\n"
 		"A port of icmp and icmpv6 is the message's type; without one, echo request. It is a new flow that is\n"
 		"asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused; where\n"
-		"the site has several cgroups, 0 when one of them may.");
+		"the site has several cgroups, 0 when one of them may. Where it has an edge, 0 when it passes the "
+		"edge;\n"
+		"with --component, when it passes the component's cgroup, too.");
 	verb->callback(
 		[&context, options] { context.run = [&context, options] { return explain(*options, context); }; });
 }

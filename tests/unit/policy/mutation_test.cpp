@@ -126,6 +126,46 @@ TEST(Mutation, SiteFilesAndBinding)
 	}
 }
 
+TEST(Mutation, SiteFilesWithAnEdge)
+{
+	const auto matrix = parse_matrix(file("policies/node-native.toml"), "m.toml");
+	const auto services = parse_matrix(file("policies/host-services.toml"), "h.toml");
+	ASSERT_TRUE(matrix);
+	ASSERT_TRUE(services);
+	Mutator mutator(5, R"(format = 1
+scenario = "node-native"
+optional = ["node-gui"]
+[names]
+researcher = "192.0.2.10"
+dns-servers = ["192.0.2.53", "2001:db8::53"]
+monitoring = "192.0.2.99"
+[cgroups]
+node = "/sys/fs/cgroup/node"
+gui = "/sys/fs/cgroup/gui"
+[edge]
+interfaces = ["eth0", "tun5"]
+tunnels = ["tun5"]
+ingress = "xdp-generic"
+ethertypes = ["LLDP", "0x88f7"]
+flows = 4096
+[services]
+node = ["dns-udp", "ping"]
+)");
+	for (int round = 0; round < 4000; round++) {
+		const std::string text = mutator.next();
+		const auto site = parse_site(text, "s.toml");
+		ASSERT_TRUE(good_or_told(site, "s.toml")) << text;
+		if (!site)
+			continue;
+		const auto policy = bind(*matrix, *site, *services);
+		ASSERT_TRUE(policy || policy.error().code == Exit::policy);
+		if (policy) {
+			ASSERT_TRUE(from_canonical(canonical(*policy)))
+				<< from_canonical(canonical(*policy)).error().message << text;
+		}
+	}
+}
+
 TEST(Mutation, Pages)
 {
 	for (const char *name :

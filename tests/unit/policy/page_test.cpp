@@ -111,6 +111,22 @@ TEST_P(Page, ThroughAFileAndBack)
 INSTANTIATE_TEST_SUITE_P(, Page, testing::Values(markdown_page, text_page),
 			 [](const auto &page) { return page.param.ends_with("md") ? "Markdown" : "Text"; });
 
+TEST(PageRows, ARowInsideATunnelIsNotThePages)
+{
+	Matrix page;
+	page.rows.push_back({"a", Direction::out, "node", "r", {6, 1, 1}, "s", "host", Status::mandatory, "", "", {}});
+	Matrix policy = page;
+	EXPECT_EQ(difference(policy, page), "");
+	policy.rows[0].zone = "tunnel";
+	EXPECT_NE(difference(policy, page).find("zone tunnel"), std::string::npos) << difference(policy, page);
+	policy.scenario = "s";
+	policy.title = "T";
+	policy.component = "node";
+	const auto again = parse_matrix(to_toml(policy), "m.toml");
+	ASSERT_TRUE(again) << again.error().message;
+	EXPECT_EQ(again->rows[0].zone, "tunnel");
+}
+
 TEST(PageImport, ScenariosOfEachForm)
 {
 	EXPECT_THAT(names(imported(text_page)),
