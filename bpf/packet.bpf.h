@@ -139,7 +139,7 @@ static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir
 	if (packet_load(ctx, 0, &ip, sizeof(ip)))
 		return WEIR_REASON_MALFORMED;
 	size = (ip.version_ihl & 15u) * 4;
-	if (size < sizeof(ip))
+	if (ip.version_ihl >> 4 != 4 || size < sizeof(ip))
 		return WEIR_REASON_MALFORMED;
 	weir_set_v4(direction == WEIR_OUT ? packet->local : packet->remote, ip.source);
 	weir_set_v4(direction == WEIR_OUT ? packet->remote : packet->local, ip.destination);
@@ -169,6 +169,8 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 	__u8 next;
 
 	if (packet_load(ctx, 0, &ip, sizeof(ip)))
+		return WEIR_REASON_MALFORMED;
+	if (ip.version_class >> 4 != 6)
 		return WEIR_REASON_MALFORMED;
 	weir_copy16(direction == WEIR_OUT ? packet->local : packet->remote, ip.source);
 	weir_copy16(direction == WEIR_OUT ? packet->remote : packet->local, ip.destination);
