@@ -380,7 +380,7 @@ static __always_inline __u32 read_all(void *ctx)
 	if (reason)
 		return reason;
 	if (frame.ethertype == WEIR_ETH_ARP)
-		return weir_check_arp(&frame);
+		return weir_check_arp(&frame, p->direction);
 	if (frame.ethertype == WEIR_ETH_IPV4 || frame.ethertype == WEIR_ETH_IPV6)
 		return read_packet(&frame, p);
 	return WEIR_REASON_ETHERTYPE;

@@ -33,9 +33,15 @@ struct weir_frame {
 	__u16 zero;
 };
 
-/* Ethernet and IPv4, a question or an answer, and nothing behind it: a frame that the network admits without a row
- * must not carry anything (RFC 826). */
-static __always_inline __u32 weir_check_arp(struct weir_frame *frame)
+/* The longest frame that may have padding: drivers pad before they put tags in, or after. */
+static __always_inline __u32 weir_padded(const struct weir_frame *frame)
+{
+	return frame->base ? WEIR_SHORTEST_FRAME + frame->base - WEIR_ETH_HEADER : 0;
+}
+
+/* Ethernet and IPv4, a question or an answer, and nothing behind it: a frame that goes out without a row must not
+ * carry anything (RFC 826). What comes in is padded by others, not always with zeros. */
+static __always_inline __u32 weir_check_arp(struct weir_frame *frame, __u32 direction)
 {
 	__u8 arp[8] WEIR_ALIGNED;
 
@@ -46,7 +52,17 @@ static __always_inline __u32 weir_check_arp(struct weir_frame *frame)
 		return WEIR_REASON_ETHERTYPE;
 	if (frame->length < frame->base + 28)
 		return WEIR_REASON_MALFORMED;
-	return frame->length <= WEIR_SHORTEST_FRAME + 4 * WEIR_VLAN_TAGS ? 0 : WEIR_REASON_MALFORMED;
+	if (frame->length > weir_padded(frame))
+		return WEIR_REASON_MALFORMED;
+	if (direction == WEIR_IN)
+		return 0;
+	for (__u32 at = 28; at < WEIR_SHORTEST_FRAME - WEIR_ETH_HEADER; at++) {
+		if (packet_load(frame, at, arp, 1))
+			break;
+		if (arp[0])
+			return WEIR_REASON_MALFORMED;
+	}
+	return 0;
 }
 
 /* Moves `base` to what stands behind the link header and its VLAN tags. 0, or the reason to refuse. */
@@ -92,8 +108,7 @@ static __always_inline __u32 weir_check_lengths(const struct weir_frame *frame, 
 		return packet->needed > there ? WEIR_REASON_MALFORMED : 0;
 	if (packet->total > there || packet->needed > packet->total)
 		return WEIR_REASON_MALFORMED;
-	if (direction == WEIR_OUT && packet->total < there &&
-	    frame->length > WEIR_SHORTEST_FRAME + 4 * WEIR_VLAN_TAGS)
+	if (direction == WEIR_OUT && packet->total < there && frame->length > weir_padded(frame))
 		return WEIR_REASON_MALFORMED;
 	if (packet->more && (packet->total - packet->parts) % 8) /* RFC 791 section 3.2, RFC 8200 section 4.5 */
 		return WEIR_REASON_FRAGMENT;
