@@ -27,7 +27,7 @@ int checked(int result, const char *what)
 	return result;
 }
 
-constexpr std::size_t ethernet = 14;
+constexpr std::size_t link_header = 14;
 
 } // namespace
 
@@ -83,7 +83,7 @@ void Gates::publish(const Image &image)
 Gates::Run Gates::run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone, int repeat,
 		      std::optional<std::uint16_t> ether_type)
 {
-	Bytes frame(ethernet);
+	Bytes frame(link_header);
 	const bool v6 = !packet.empty() && packet[0] >> 4 == 6;
 	const unsigned type = ether_type.value_or(v6 ? 0x86dd : 0x0800);
 	frame[12] = static_cast<std::uint8_t>(type >> 8);

@@ -150,6 +150,34 @@ Bytes fragment_header(std::uint8_t next, std::uint16_t offset_units, bool more)
 	return header + Bytes{0x77, 0x65, 0x69, 0x72};
 }
 
+Bytes ethernet(std::uint16_t ethertype, const Bytes &payload)
+{
+	Bytes frame{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+	put16(frame, ethertype);
+	return frame + payload;
+}
+
+Bytes ethernet(const Bytes &packet)
+{
+	return ethernet(!packet.empty() && packet[0] >> 4 == 6 ? eth_ipv6 : eth_ipv4, packet);
+}
+
+Bytes vlan_tag(std::uint16_t vid, std::uint16_t ethertype, const Bytes &payload)
+{
+	Bytes tag;
+	put16(tag, vid);
+	put16(tag, ethertype);
+	return tag + payload;
+}
+
+Bytes arp(const Path &path, std::uint16_t operation)
+{
+	Bytes message{0, 1, 8, 0, 6, 4};
+	put16(message, operation);
+	return message + Bytes{2, 0, 0, 0, 0, 2} + address_bytes(path.source) + Bytes(6) +
+	       address_bytes(path.destination);
+}
+
 Bytes source_route(const std::string &through)
 {
 	return Bytes{131, 7, 4} + address_bytes(through) + Bytes{0};

@@ -40,6 +40,16 @@ Bytes routing_header(std::uint8_t next, const std::string &through);
 Bytes options_header(std::uint8_t next); ///< destination or hop-by-hop options, 8 bytes of padding
 Bytes fragment_header(std::uint8_t next, std::uint16_t offset_units, bool more);
 
+/// Frames: what stands before the packet.
+constexpr std::uint16_t eth_ipv4 = 0x0800, eth_arp = 0x0806, eth_ipv6 = 0x86dd, eth_vlan = 0x8100, eth_qinq = 0x88a8;
+Bytes ethernet(std::uint16_t ethertype, const Bytes &payload);
+/// With the EtherType of the packet's version.
+Bytes ethernet(const Bytes &packet);
+/// A tag of 802.1Q or 802.1ad, and what is in it: the payload of a frame of that EtherType.
+Bytes vlan_tag(std::uint16_t vid, std::uint16_t ethertype, const Bytes &payload);
+/// "Who has", or the answer; Ethernet and IPv4 (RFC 826).
+Bytes arp(const Path &, std::uint16_t operation = 1);
+
 /// IPv4 loose source route through an address.
 Bytes source_route(const std::string &through);
 
