@@ -337,14 +337,17 @@ static __always_inline int has_own_hop_limit(const struct weir_packet *packet)
 
 static __always_inline __u32 read_packet(struct weir_frame *frame, struct passage *p)
 {
-	__u32 reason;
+	__u32 reason, later;
 
 	if (frame->ethertype == WEIR_ETH_IPV4)
 		reason = weir_parse_v4(frame, p->direction, &p->packet);
 	else
 		reason = weir_parse_v6(frame, p->direction, &p->packet);
-	if (!reason)
+	later = reason == WEIR_REASON_FRAGMENT && p->packet.part_at;
+	if (!reason || later)
 		reason = weir_check_lengths(frame, p->direction, &p->packet);
+	if (!reason && later)
+		return WEIR_REASON_FRAGMENT;
 	if (!reason)
 		reason = weir_check_flags(&p->packet);
 	p->own = has_own_hop_limit(&p->packet) && (p->direction == WEIR_IN || p->own);

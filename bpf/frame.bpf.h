@@ -93,7 +93,7 @@ static __always_inline __u32 weir_parse_link(struct weir_frame *frame, __u32 lin
 }
 
 /*
- * Do the lengths that the headers claim fit the frame? `packet` is parsed, and no later fragment. What goes out must
+ * Do the lengths that the headers claim fit the frame? `packet` is parsed. What goes out must
  * not have anything behind the packet but the padding of a short frame: it would leave unjudged. Frames that come in
  * may have it, as some networks add it.
  */
@@ -102,18 +102,17 @@ static __always_inline __u32 weir_check_lengths(const struct weir_frame *frame, 
 {
 	__u32 there = frame->length - frame->base;
 
-	if (packet->total == 0)
-		return frame->many ? 0 : WEIR_REASON_MALFORMED;
-	if (frame->many)
+	if (frame->many) /* the total may be 0 then: it is past 64 KiB */
 		return packet->needed > there ? WEIR_REASON_MALFORMED : 0;
-	if (packet->total > there || packet->needed > packet->total)
+	if (packet->total > there || packet->needed > packet->total) /* of IPv6 it may be 0 */
 		return WEIR_REASON_MALFORMED;
 	if (direction == WEIR_OUT && packet->total < there && frame->length > weir_padded(frame))
 		return WEIR_REASON_MALFORMED;
-	if (packet->more && (packet->total - packet->parts) % 8) /* RFC 791 section 3.2, RFC 8200 section 4.5 */
-		return WEIR_REASON_FRAGMENT;
+	if (packet->parts && ((packet->more && (packet->total - packet->parts) % 8) ||
+			      packet->part_at + packet->total - packet->parts > 0xffff))
+		return WEIR_REASON_MALFORMED; /* RFC 791 section 3.2, RFC 8200 section 4.5 */
 	if (packet->protocol == WEIR_IPPROTO_UDP && packet->udp_length != packet->total - packet->payload &&
-	    !packet->more)
+	    !packet->more && !packet->part_at)
 		return WEIR_REASON_MALFORMED;
 	return 0;
 }

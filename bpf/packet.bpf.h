@@ -134,7 +134,7 @@ static __always_inline __u32 weir_check_options(void *ctx, __u32 end)
 static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir_packet *packet)
 {
 	struct weir_ip4 ip;
-	__u32 size;
+	__u32 size, reason;
 
 	if (packet_load(ctx, 0, &ip, sizeof(ip)))
 		return WEIR_REASON_MALFORMED;
@@ -153,12 +153,16 @@ static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir
 	packet->part_id = (__u32)ip.id[0] << 8 | ip.id[1];
 	if (packet->more || packet->part_at)
 		packet->parts = size;
+	/* Of every part: a source route stands in all of them. */
+	if (size > sizeof(ip)) {
+		reason = weir_check_options(ctx, size);
+		if (reason)
+			return reason;
+	}
 	/* Only the first fragment shows its ports. Sockets' own packets come here whole: the kernel cuts them
 	 * after this hook and joins them before it, so a fragment is one that a raw socket made. */
 	if ((ip.fragment[0] & 0x1f) | ip.fragment[1])
 		return WEIR_REASON_FRAGMENT;
-	if (size > sizeof(ip))
-		return weir_check_options(ctx, size);
 	return 0;
 }
 
@@ -203,6 +207,7 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 			packet->part_at = (__u32)head[2] << 8 | (head[3] & 0xf8);
 			packet->part_id = (__u32)head[4] << 24 | (__u32)head[5] << 16 | (__u32)head[6] << 8 | head[7];
 			packet->parts = offset;
+			packet->needed = offset;
 			if (packet->part_at)
 				return WEIR_REASON_FRAGMENT;
 		} else {
