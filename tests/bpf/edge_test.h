@@ -80,12 +80,6 @@ inline std::string text_of(const Bytes &frame)
 	return text;
 }
 
-/// Kernels refuse to run a program on less: not a question to the gate.
-inline bool can_run(Hook hook, std::size_t size)
-{
-	return size >= (hook == Hook::xdp ? 14U : 15U);
-}
-
 /// One gate for a suite.
 class EdgeSuite : public ::testing::Test {
 protected:
