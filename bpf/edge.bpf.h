@@ -271,7 +271,7 @@ static __always_inline void judge_out(void *ctx, struct passage *p)
 	if (p->packet.opens) {
 		ask_rows(p, WEIR_OUT);
 		if (allowed(p)) {
-			begin(p, &opened, is_syn(p) ? 0 : WEIR_PHASE_ANSWERED);
+			begin(p, &opened, is_tcp(p) && !is_syn(p) ? WEIR_PHASE_ANSWERED : 0);
 			return;
 		}
 	}
