@@ -336,7 +336,8 @@ struct weir_edge_key {
 	__u16 remote_port;
 	__u8 protocol;
 	__u8 zone;
-	__u8 zero[2];
+	__u8 asks; /* of ICMP echo: WEIR_ROLE_OPENER when this host asks, WEIR_ROLE_ACCEPTER when the peer does */
+	__u8 zero;
 };
 
 struct weir_edge_flow {

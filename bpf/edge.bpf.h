@@ -202,6 +202,8 @@ static __always_inline __u32 read_quote(struct weir_frame *frame, struct passage
 	port = key->local_port;
 	key->local_port = key->remote_port;
 	key->remote_port = port;
+	if (key->asks)
+		key->asks = WEIR_ROLE_ACCEPTER;
 	return 0;
 }
 
@@ -363,6 +365,9 @@ static __always_inline __u32 read_packet(struct weir_frame *frame, struct passag
 	p->key.local_port = p->packet.local_port;
 	p->key.remote_port = p->packet.remote_port;
 	p->key.protocol = p->packet.protocol;
+	/* Identifier and type may be the same number: a question must not pass for an answer then. */
+	if (p->packet.protocol == WEIR_IPPROTO_ICMP || p->packet.protocol == WEIR_IPPROTO_ICMPV6)
+		p->key.asks = p->packet.opens == (p->direction == WEIR_OUT) ? WEIR_ROLE_OPENER : WEIR_ROLE_ACCEPTER;
 	return 0;
 }
 
@@ -424,6 +429,8 @@ static __always_inline void judge_read(void *ctx, struct passage *p, void *image
 	} else {
 		if (p->packet.error)
 			judge_error(p);
+		else if (p->packet.alone)
+			ask_rows(p, p->direction);
 		else if (p->direction == WEIR_OUT)
 			judge_out(ctx, p);
 		else

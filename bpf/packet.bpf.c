@@ -186,6 +186,10 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 role = WEIR_ROLE_NONE;
 
+	if (j->packet.alone) {
+		ask_rows(j, j->direction);
+		return;
+	}
 	make_key(&key, cookie, &j->packet);
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (is_alive(flow, now))

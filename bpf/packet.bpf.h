@@ -49,7 +49,8 @@ struct weir_packet {
 	__u8 opens; /* may open a flow: not an echo reply */
 	__u8 error; /* an ICMP error; the packet that it quotes starts at `payload` */
 	__u8 more;  /* a fragment that is not the last */
-	__u8 zero[2];
+	__u8 alone; /* ICMP that is neither echo nor error: it belongs to no flow, and opens none */
+	__u8 zero;
 	__u32 payload; /* offset of what follows the IP headers; of an ICMP error: of the quote */
 	__u32 total;   /* bytes from the IP header on, as the header says; 0 of IPv6: a jumbogram, or nothing */
 	__u32 needed;  /* of these, what its headers fill */
@@ -273,10 +274,12 @@ static __always_inline __u32 weir_parse_ports(void *ctx, __u32 direction, struct
 			destination = ident;
 			packet->opens = 0;
 		} else if (packet->protocol == WEIR_IPPROTO_ICMP
-				   ? b[0] == 3 || b[0] == 4 || b[0] == 5 || b[0] == 11 || b[0] == 12
-				   : b[0] < 128) { /* RFC 792; RFC 4443 section 2.1 */
+				   ? b[0] == 3 || b[0] == 4 || b[0] == 11 || b[0] == 12
+				   : b[0] < 128) { /* RFC 792, without redirect; RFC 4443 section 2.1 */
 			packet->error = 1;
 			packet->payload = offset + 8;
+		} else {
+			packet->alone = 1;
 		}
 		break;
 	}
@@ -322,8 +325,9 @@ static __always_inline __u32 weir_parse(void *ctx, __u32 direction, struct weir_
 }
 
 /*
- * The flow of the packet that an ICMP error quotes, as that packet's sender knows it: fills `quoted`, but for its zone. The quote has at least 8 bytes behind its IP header (RFC 792). Extension headers in a
- * quote are not looked through.
+ * The flow of the packet that an ICMP error quotes, as that packet's sender knows it: fills `quoted`, but for its zone. The
+ * quote is no later part of a datagram, and has at least 8 bytes behind its IP header (RFC 792). Extension headers in
+ * it are not looked through.
  */
 static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet,
 						struct weir_edge_key *quoted)
@@ -337,6 +341,9 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 
 		if (packet_load(ctx, offset, &ip, sizeof(ip)))
 			return WEIR_REASON_MALFORMED;
+		if (ip.version_ihl >> 4 != 4 || (ip.version_ihl & 15) < 5 ||
+		    ((ip.fragment[0] & 0x1f) | ip.fragment[1]))
+			return WEIR_REASON_MALFORMED;
 		weir_set_v4(local, ip.source);
 		weir_set_v4(remote, ip.destination);
 		quoted->protocol = ip.protocol;
@@ -346,16 +353,19 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 
 		if (packet_load(ctx, offset, &ip, sizeof(ip)))
 			return WEIR_REASON_MALFORMED;
+		if (ip.version_class >> 4 != 6)
+			return WEIR_REASON_MALFORMED;
 		weir_copy16(local, ip.source);
 		weir_copy16(remote, ip.destination);
 		quoted->protocol = ip.next_header;
 		offset += sizeof(ip);
 	}
-	if (packet_load(ctx, offset, b, sizeof(b)))
+	if (offset + sizeof(b) > packet->total || packet_load(ctx, offset, b, sizeof(b)))
 		return WEIR_REASON_MALFORMED;
 	if (quoted->protocol == WEIR_IPPROTO_ICMP || quoted->protocol == WEIR_IPPROTO_ICMPV6) {
 		quoted->local_port = (__u16)(b[4] << 8 | b[5]);
 		quoted->remote_port = b[0];
+		quoted->asks = WEIR_ROLE_OPENER;
 	} else {
 		quoted->local_port = (__u16)(b[0] << 8 | b[1]);
 		quoted->remote_port = (__u16)(b[2] << 8 | b[3]);

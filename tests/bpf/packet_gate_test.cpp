@@ -71,7 +71,7 @@ bool is_reply(const Question &q)
 bool is_error(const Question &q)
 {
 	if (q.protocol == IPPROTO_ICMP)
-		return q.port == 3 || q.port == 4 || q.port == 5 || q.port == 11 || q.port == 12;
+		return q.port == 3 || q.port == 4 || q.port == 11 || q.port == 12;
 	return q.protocol == IPPROTO_ICMPV6 && q.port < 128;
 }
 
