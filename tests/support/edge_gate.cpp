@@ -29,10 +29,10 @@ int checked(int result, const char *what)
 	return result;
 }
 
-std::uint64_t boot_clock()
+std::uint64_t gate_clock()
 {
 	timespec now{};
-	::clock_gettime(CLOCK_BOOTTIME, &now);
+	::clock_gettime(CLOCK_MONOTONIC, &now);
 	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
@@ -52,7 +52,7 @@ template <typename Key, typename Value> std::vector<std::pair<Key, Value>> entri
 template <typename Key, typename Value> void age_all_of(int map, std::uint64_t seconds)
 {
 	for (auto [key, value] : entries_of<Key, Value>(map)) {
-		value.seen = boot_clock() - seconds * 1'000'000'000;
+		value.seen = gate_clock() - seconds * 1'000'000'000;
 		checked(bpf_map_update_elem(map, &key, &value, BPF_EXIST), "bpf_map_update_elem");
 	}
 }
@@ -220,7 +220,7 @@ bool EdgeGate::age(Table which, const weir_edge_key &key, std::uint32_t seconds)
 	weir_edge_flow flow{};
 	if (bpf_map_lookup_elem(table(which), &key, &flow) != 0)
 		return false;
-	flow.seen = boot_clock() - std::uint64_t{seconds} * 1'000'000'000;
+	flow.seen = gate_clock() - std::uint64_t{seconds} * 1'000'000'000;
 	checked(bpf_map_update_elem(table(which), &key, &flow, BPF_EXIST), "bpf_map_update_elem");
 	return true;
 }

@@ -43,7 +43,7 @@ public:
 	/// Swaps the image.
 	void publish(const Image &image);
 
-	/// `frame` from its link header on. More than one in `segments`: joined by the kernel (GSO); not for XDP.
+	/// `frame` from its link header on. With XDP the kernel takes its time to prepare for more than one repetition. More than one in `segments`: joined by the kernel (GSO); not for XDP.
 	bool run(Hook hook, std::span<const std::uint8_t> frame, int repeat = 1, std::uint32_t segments = 0);
 
 	/// What was reported since the last call.
