@@ -68,8 +68,7 @@ static __always_inline __u32 read_frame(void *ctx);
 
 /* What only the hook knows of a frame, and only an event tells: interface, and going out also cgroup, cookie and owner
  * of the socket; gives the owner. */
-static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
-								  struct weir_attempt *);
+static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction, struct weir_attempt *);
 
 static __always_inline int allowed(const struct passage *p)
 {
@@ -265,8 +264,8 @@ static __always_inline int is_connected(void *ctx, const struct passage *p)
 
 static __always_inline void judge_out(void *ctx, struct passage *p)
 {
-	__u32 answers_first = is_tcp(p) && (has_flags(p, WEIR_TCP_SYN | WEIR_TCP_ACK) ||
-					    (p->packet.tcp_flags & WEIR_TCP_RST));
+	__u32 answers_first = is_tcp(p) &&
+			      (has_flags(p, WEIR_TCP_SYN | WEIR_TCP_ACK) || (p->packet.tcp_flags & WEIR_TCP_RST));
 
 	if (!is_syn(p) && belongs(p, &opened, WEIR_OUT))
 		return;
@@ -453,7 +452,8 @@ static __noinline int report(void *ctx, const struct passage *p)
 	if (attempt.reason == WEIR_REASON_ETHERTYPE)
 		attempt.local_port = attempt.remote_port = (__u16)p->ethertype;
 	attempt.service = p->direction == WEIR_OUT ? attempt.remote_port : attempt.local_port;
-	if (p->packet.protocol == WEIR_IPPROTO_ICMP && !p->packet.opens) /* an echo reply: its identifier is no service */
+	if (p->packet.protocol == WEIR_IPPROTO_ICMP &&
+	    !p->packet.opens) /* an echo reply: its identifier is no service */
 		attempt.service = 0;
 	else if (p->packet.protocol == WEIR_IPPROTO_ICMPV6 && !p->packet.opens)
 		attempt.service = 129;

@@ -329,8 +329,7 @@ static __always_inline __u32 weir_parse(void *ctx, __u32 direction, struct weir_
  * quote is no later part of a datagram, and has at least 8 bytes behind its IP header (RFC 792). Extension headers in
  * it are not looked through.
  */
-static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet,
-						struct weir_edge_key *quoted)
+static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packet *packet, struct weir_edge_key *quoted)
 {
 	__u32 *local = (__u32 *)quoted->local, *remote = (__u32 *)quoted->remote;
 	__u32 offset = packet->payload;
@@ -341,8 +340,7 @@ static __always_inline __u32 weir_parse_quote(void *ctx, const struct weir_packe
 
 		if (packet_load(ctx, offset, &ip, sizeof(ip)))
 			return WEIR_REASON_MALFORMED;
-		if (ip.version_ihl >> 4 != 4 || (ip.version_ihl & 15) < 5 ||
-		    ((ip.fragment[0] & 0x1f) | ip.fragment[1]))
+		if (ip.version_ihl >> 4 != 4 || (ip.version_ihl & 15) < 5 || ((ip.fragment[0] & 0x1f) | ip.fragment[1]))
 			return WEIR_REASON_MALFORMED;
 		weir_set_v4(local, ip.source);
 		weir_set_v4(remote, ip.destination);

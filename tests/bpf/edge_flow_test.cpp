@@ -34,7 +34,8 @@ class EdgeFlows : public EdgeSuite {
 protected:
 	static void SetUpTestSuite() { set_up(edge_policy(some_rows())); }
 
-	template <typename Check> static void everywhere(Check check)
+	template <typename Check>
+	static void everywhere(Check check)
 	{
 		for (const auto hook : ingress)
 			for (const bool v6 : {false, true}) {
@@ -107,7 +108,8 @@ TEST_F(EdgeFlows, AnswersFromElsewhere)
 		for (const int off : {-1, 1}) {
 			const auto port = static_cast<std::uint16_t>(ours + off);
 			EXPECT_FALSE(gate().run(hook, tcp_frame(in, web, port, syn_ack)));
-			EXPECT_FALSE(gate().run(hook, tcp_frame(in, static_cast<std::uint16_t>(web + off), ours, syn_ack)));
+			EXPECT_FALSE(
+				gate().run(hook, tcp_frame(in, static_cast<std::uint16_t>(web + off), ours, syn_ack)));
 			EXPECT_FALSE(gate().run(hook, udp_frame(in, dns, port)));
 			EXPECT_FALSE(gate().run(hook, echo_frame(in, static_cast<std::uint16_t>(77 + off), true)));
 		}
@@ -162,7 +164,10 @@ TEST_F(EdgeFlows, ErrorsNeedTheFlowThatTheyQuote)
 			const Path to_other{router.source, in.is_v6() ? "2001:db8::3" : "192.0.2.3"};
 			refused(hook, error_frame(to_other, frame), WEIR_REASON_NO_FLOW);
 			for (std::size_t cut = 1; cut < 8; ++cut) // 8 bytes behind the quoted IP header
-				refused(hook, error_frame(router, Bytes(frame.begin(), frame.begin() + (in.is_v6() ? 54 : 34) + 8 - static_cast<long>(cut))),
+				refused(hook,
+					error_frame(router,
+						    Bytes(frame.begin(), frame.begin() + (in.is_v6() ? 54 : 34) + 8 -
+										 static_cast<long>(cut))),
 					WEIR_REASON_MALFORMED);
 		}
 	});
@@ -275,7 +280,8 @@ TEST_F(EdgeFlows, LastAsLongAsTheirProtocolSays)
 	for (const bool v6 : {false, true}) {
 		const auto &in = v6 ? in6 : in4, &out = v6 ? out6 : out4;
 		const Case cases[] = {
-			{tcp_frame(out, ours, web, tcp_syn), tcp_frame(in, web, ours, syn_ack), false, WEIR_LIFE_TCP_OPENING},
+			{tcp_frame(out, ours, web, tcp_syn), tcp_frame(in, web, ours, syn_ack), false,
+			 WEIR_LIFE_TCP_OPENING},
 			{tcp_frame(out, ours, web, tcp_syn), tcp_frame(in, web, ours, syn_ack), true, WEIR_LIFE_TCP},
 			{udp_frame(out, ours, dns), udp_frame(in, dns, ours), false, WEIR_LIFE_ONCE},
 			{udp_frame(out, ours, dns), udp_frame(in, dns, ours), true, WEIR_LIFE_OTHER},

@@ -12,7 +12,10 @@ protected:
 	{
 		return tcp_segment(path, 40000, 50051, tcp_syn, data);
 	}
-	static Bytes whole(Hook hook, bool v6) { return ethernet(ip(path_of(hook, v6), IPPROTO_TCP, syn(path_of(hook, v6)))); }
+	static Bytes whole(Hook hook, bool v6)
+	{
+		return ethernet(ip(path_of(hook, v6), IPPROTO_TCP, syn(path_of(hook, v6))));
+	}
 	static Bytes cut(const Bytes &frame, std::size_t size)
 	{
 		return {frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size)};
@@ -27,12 +30,12 @@ TEST_F(EdgeForm, EveryTruncationIsRefused)
 	for (const auto hook : every_hook)
 		for (const bool v6 : {false, true}) {
 			const Path path = path_of(hook, v6);
-			for (const auto &frame :
-			     {whole(hook, v6), udp_frame(path, 1, 2), echo_frame(path, 7),
-			      tcp_frame(path, 1, 2, tcp_syn, Bytes(100)),
-			      ethernet(v6 ? ipv6(path, IPPROTO_HOPOPTS,
-						 options_header(IPPROTO_DSTOPTS) + options_header(IPPROTO_TCP) + syn(path))
-					  : ipv4(path, {.options = Bytes(12, 1)}, syn(path)))})
+			for (const auto &frame : {whole(hook, v6), udp_frame(path, 1, 2), echo_frame(path, 7),
+						  tcp_frame(path, 1, 2, tcp_syn, Bytes(100)),
+						  ethernet(v6 ? ipv6(path, IPPROTO_HOPOPTS,
+								     options_header(IPPROTO_DSTOPTS) +
+									     options_header(IPPROTO_TCP) + syn(path))
+							      : ipv4(path, {.options = Bytes(12, 1)}, syn(path)))})
 				for (std::size_t size = shortest(hook, v6); size < frame.size(); ++size)
 					refused(hook, cut(frame, size), WEIR_REASON_MALFORMED);
 		}
@@ -169,8 +172,8 @@ TEST_F(EdgeForm, ScansWithFlagsThatNoTcpSends)
 		plain += sane ? 1 : 0;
 		for (const auto hook : every_hook)
 			for (const bool v6 : {false, true}) {
-				const auto frame = tcp_frame(path_of(hook, v6), 40000, 50051,
-							     static_cast<std::uint8_t>(flags));
+				const auto frame =
+					tcp_frame(path_of(hook, v6), 40000, 50051, static_cast<std::uint8_t>(flags));
 				if (sane)
 					EXPECT_TRUE(gate().run(hook, frame)) << flags;
 				else
@@ -188,11 +191,13 @@ TEST_F(EdgeForm, SourceRoutesAreRefused)
 		strict[0] = 137;
 		for (const auto &route : {source_route("192.0.2.66"), strict, Bytes(4, 1) + source_route("192.0.2.66")})
 			refused(hook, ethernet(ipv4(four, {.options = route}, syn(four))), WEIR_REASON_IP_OPTION);
-		refused(hook, ethernet(ipv6(six, IPPROTO_ROUTING, routing_header(IPPROTO_TCP, "2001:db8::66") + syn(six))),
+		refused(hook,
+			ethernet(ipv6(six, IPPROTO_ROUTING, routing_header(IPPROTO_TCP, "2001:db8::66") + syn(six))),
 			WEIR_REASON_EXTENSION);
 		refused(hook,
 			ethernet(ipv6(six, IPPROTO_HOPOPTS,
-				      options_header(IPPROTO_ROUTING) + routing_header(IPPROTO_TCP, "2001:db8::66") + syn(six))),
+				      options_header(IPPROTO_ROUTING) + routing_header(IPPROTO_TCP, "2001:db8::66") +
+					      syn(six))),
 			WEIR_REASON_EXTENSION);
 	}
 }
@@ -232,9 +237,11 @@ TEST_F(EdgeForm, ExtensionHeaderThatClaimsToCoverTheRest)
 		for (unsigned length = 1; length < 256; ++length) {
 			auto header = options_header(IPPROTO_TCP);
 			header[1] = static_cast<std::uint8_t>(length);
-			EXPECT_FALSE(gate().run(hook, ethernet(ipv6(path, IPPROTO_DSTOPTS, header + syn(path))))) << length;
+			EXPECT_FALSE(gate().run(hook, ethernet(ipv6(path, IPPROTO_DSTOPTS, header + syn(path)))))
+				<< length;
 			header[0] = 59; // no next header
-			EXPECT_FALSE(gate().run(hook, ethernet(ipv6(path, IPPROTO_DSTOPTS, header + syn(path))))) << length;
+			EXPECT_FALSE(gate().run(hook, ethernet(ipv6(path, IPPROTO_DSTOPTS, header + syn(path)))))
+				<< length;
 		}
 	}
 }
@@ -242,7 +249,8 @@ TEST_F(EdgeForm, ExtensionHeaderThatClaimsToCoverTheRest)
 TEST_F(EdgeForm, ProtocolBehindExtensionsIsTheOneThatIsJudged)
 {
 	for (const auto hook : every_hook)
-		for (const std::uint8_t other : std::initializer_list<std::uint8_t>{4, 41, 47, 50, 51, 59, 135, 139, 140, 253})
+		for (const std::uint8_t other :
+		     std::initializer_list<std::uint8_t>{4, 41, 47, 50, 51, 59, 135, 139, 140, 253})
 			refused(hook,
 				ethernet(ipv6(path_of(hook, true), IPPROTO_DSTOPTS, options_header(other) + Bytes(16))),
 				WEIR_REASON_NO_ROW);

@@ -42,7 +42,8 @@ protected:
 	}
 	static Bytes first(const Path &path) { return part(path, {.payload = head(path)}); }
 
-	template <typename Check> static void everywhere(Check check)
+	template <typename Check>
+	static void everywhere(Check check)
 	{
 		for (const auto hook : every_hook)
 			for (const bool v6 : {false, true}) {
@@ -156,7 +157,8 @@ TEST_F(EdgeFragments, LaterPartPastTheEndOfAnyDatagram)
 {
 	everywhere([](Hook hook, const Path &path) { // the "ping of death"
 		admitted(hook, first(path));
-		refused(hook, part(path, {.units = 0x1fff, .more = false, .payload = Bytes(100)}), WEIR_REASON_MALFORMED);
+		refused(hook, part(path, {.units = 0x1fff, .more = false, .payload = Bytes(100)}),
+			WEIR_REASON_MALFORMED);
 	});
 }
 
@@ -283,7 +285,8 @@ TEST_F(EdgeFragments, MoreFirstPartsThanTheTableHolds)
 	// The oldest are gone, and fall; the newest is there. None that had no first part is admitted.
 	refused(Hook::xdp, part(in4, {.units = 4, .payload = Bytes(8), .id = 0}), WEIR_REASON_FRAGMENT);
 	admitted(Hook::xdp, part(in4, {.units = 4, .payload = Bytes(8), .id = 3 * WEIR_FRAGMENTS - 1}));
-	refused(Hook::xdp, part(in4, {.units = 4, .payload = Bytes(8), .id = 3 * WEIR_FRAGMENTS}), WEIR_REASON_FRAGMENT);
+	refused(Hook::xdp, part(in4, {.units = 4, .payload = Bytes(8), .id = 3 * WEIR_FRAGMENTS}),
+		WEIR_REASON_FRAGMENT);
 }
 
 } // namespace

@@ -35,9 +35,8 @@ TEST_F(EdgeLink, PlainFramesAreAdmitted)
 
 TEST_F(EdgeLink, TagsAreLookedThrough)
 {
-	admitted_everywhere([](Hook hook, bool v6) {
-		return ethernet(eth_vlan, vlan_tag(7, type(v6), packet(hook, v6)));
-	});
+	admitted_everywhere(
+		[](Hook hook, bool v6) { return ethernet(eth_vlan, vlan_tag(7, type(v6), packet(hook, v6))); });
 	admitted_everywhere([](Hook hook, bool v6) { // a priority tag: VLAN 0
 		return ethernet(eth_vlan, vlan_tag(0xe000, type(v6), packet(hook, v6)));
 	});
@@ -63,8 +62,7 @@ TEST_F(EdgeLink, AThirdTag)
 			[&](Hook hook, bool v6) {
 				return ethernet(eth_qinq,
 						vlan_tag(1, eth_vlan,
-							 vlan_tag(2, inner,
-								  vlan_tag(3, type(v6), packet(hook, v6)))));
+							 vlan_tag(2, inner, vlan_tag(3, type(v6), packet(hook, v6)))));
 			},
 			WEIR_REASON_ETHERTYPE);
 }
@@ -98,8 +96,8 @@ TEST_F(EdgeLink, EtherTypesThatNobodyListed)
 	const Bytes payload(46, 'w');
 	// IPX, MPLS, PPPoE, EAPOL, RARP, old QinQ, FCoE, AVTP, MACsec, transparent bridging, NSH, ...
 	for (const std::uint16_t other : std::initializer_list<std::uint16_t>{
-		     0x8137, 0x8847, 0x8848, 0x8863, 0x8864, 0x888e, 0x8035, 0x9100, 0x9200, 0x8906,
-		     0x22f0, 0x88e5, 0x6558, 0x894f, 0xffff, 0x07ff, 0x0801, 0x0600})
+		     0x8137, 0x8847, 0x8848, 0x8863, 0x8864, 0x888e, 0x8035, 0x9100, 0x9200, 0x8906, 0x22f0, 0x88e5,
+		     0x6558, 0x894f, 0xffff, 0x07ff, 0x0801, 0x0600})
 		refused_frames(ethernet(other, payload), WEIR_REASON_ETHERTYPE);
 }
 
@@ -115,7 +113,13 @@ TEST_F(EdgeLink, IpInLogicalLinkControl)
 {
 	refused_everywhere(
 		[](Hook hook, bool v6) {
-			const Bytes snap = Bytes{0xaa, 0xaa, 3, 0, 0, 0, static_cast<std::uint8_t>(type(v6) >> 8),
+			const Bytes snap = Bytes{0xaa,
+						 0xaa,
+						 3,
+						 0,
+						 0,
+						 0,
+						 static_cast<std::uint8_t>(type(v6) >> 8),
 						 static_cast<std::uint8_t>(type(v6))} +
 					   packet(hook, v6);
 			return ethernet(static_cast<std::uint16_t>(snap.size()), snap);
@@ -154,7 +158,8 @@ TEST_F(EdgeLink, ArpIsAdmitted)
 
 TEST_F(EdgeLink, ArpOfOtherForm)
 {
-	for (const auto operation : std::initializer_list<std::uint16_t>{0, 3, 4, 8, 9, 10, 0x101, 0xffff}) // RARP, InARP, ...
+	for (const auto operation :
+	     std::initializer_list<std::uint16_t>{0, 3, 4, 8, 9, 10, 0x101, 0xffff}) // RARP, InARP, ...
 		refused_frames(ethernet(eth_arp, arp(out4, operation)), WEIR_REASON_ETHERTYPE);
 	for (std::size_t at = 0; at < 6; ++at) { // hardware, protocol, sizes
 		auto odd = arp(out4);

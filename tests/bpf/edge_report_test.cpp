@@ -150,8 +150,9 @@ TEST(EdgeReports, WithoutAPolicyNothingIsAdmittedAndItIsReported)
 	for (const auto hook : every_hook)
 		for (const bool v6 : {false, true}) {
 			const Path path = path_of(hook, v6);
-			for (const auto &frame : {tcp_frame(path, 1, 2, tcp_syn), udp_frame(path, 1, 2), echo_frame(path, 1),
-						  ethernet(eth_arp, arp(out4)), ethernet(0x88cc, Bytes(46))})
+			for (const auto &frame :
+			     {tcp_frame(path, 1, 2, tcp_syn), udp_frame(path, 1, 2), echo_frame(path, 1),
+			      ethernet(eth_arp, arp(out4)), ethernet(0x88cc, Bytes(46))})
 				EXPECT_FALSE(gate.run(hook, frame));
 		}
 	const auto counter = gate.counters();
@@ -173,9 +174,10 @@ TEST(EdgeReports, ObservingRefusesNothingAndCountsAll)
 			const Path path = path_of(hook, v6);
 			auto broken = tcp_frame(path, 1, 2, tcp_syn);
 			broken.pop_back();
-			for (const auto &frame : {tcp_frame(path, 1, 2, tcp_syn), tcp_frame(path, 1, 2, tcp_fin),
-						  udp_frame(path, 1, 2), echo_frame(path, 1, true), broken,
-						  ethernet(0x88cc, Bytes(46)), error_frame(path, udp_frame(path, 1, 2))}) {
+			for (const auto &frame :
+			     {tcp_frame(path, 1, 2, tcp_syn), tcp_frame(path, 1, 2, tcp_fin), udp_frame(path, 1, 2),
+			      echo_frame(path, 1, true), broken, ethernet(0x88cc, Bytes(46)),
+			      error_frame(path, udp_frame(path, 1, 2))}) {
 				EXPECT_TRUE(gate.run(hook, frame)) << text_of(frame);
 				++frames;
 			}

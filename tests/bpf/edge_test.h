@@ -159,8 +159,7 @@ inline Bytes echo_frame(const Path &path, std::uint16_t id, bool reply = false)
 /// "Port unreachable" about a packet, given as its frame.
 inline Bytes error_frame(const Path &path, const Bytes &about)
 {
-	return ethernet(ip(path, icmp_of(path),
-			   icmp_unreachable(path, Bytes(about.begin() + 14, about.end()))));
+	return ethernet(ip(path, icmp_of(path), icmp_unreachable(path, Bytes(about.begin() + 14, about.end()))));
 }
 
 } // namespace weir::test

@@ -36,7 +36,8 @@ std::uint64_t gate_clock()
 	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-template <typename Key, typename Value> std::vector<std::pair<Key, Value>> entries_of(int map)
+template <typename Key, typename Value>
+std::vector<std::pair<Key, Value>> entries_of(int map)
 {
 	std::vector<std::pair<Key, Value>> entries;
 	Key key{}, next{};
@@ -49,7 +50,8 @@ template <typename Key, typename Value> std::vector<std::pair<Key, Value>> entri
 	return entries;
 }
 
-template <typename Key, typename Value> void age_all_of(int map, std::uint64_t seconds)
+template <typename Key, typename Value>
+void age_all_of(int map, std::uint64_t seconds)
 {
 	for (auto [key, value] : entries_of<Key, Value>(map)) {
 		value.seen = gate_clock() - seconds * 1'000'000'000;
@@ -57,7 +59,8 @@ template <typename Key, typename Value> void age_all_of(int map, std::uint64_t s
 	}
 }
 
-template <typename Key, typename Value> void clear(int map)
+template <typename Key, typename Value>
+void clear(int map)
 {
 	for (const auto &[key, value] : entries_of<Key, Value>(map))
 		bpf_map_delete_elem(map, &key);
@@ -132,7 +135,7 @@ bool EdgeGate::run(Hook hook, std::span<const std::uint8_t> frame, int repeat, s
 		options.ctx_in = &context;
 		options.ctx_size_in = sizeof(context);
 	}
-	const bpf_program *program = hook == Hook::xdp ? skeleton_->progs.weir_edge_xdp
+	const bpf_program *program = hook == Hook::xdp     ? skeleton_->progs.weir_edge_xdp
 				     : hook == Hook::tc_in ? skeleton_->progs.weir_edge_in
 							   : skeleton_->progs.weir_edge_out;
 	checked(bpf_prog_test_run_opts(bpf_program__fd(program), &options), "BPF_PROG_TEST_RUN");
@@ -152,8 +155,7 @@ std::vector<weir_event> EdgeGate::events()
 weir_counter EdgeGate::counter(Direction direction, weir_reason reason) const
 {
 	std::vector<weir_counter> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-	const __u32 index =
-		weir_counter_index(options_.scope, WEIR_GATE_EDGE, static_cast<__u32>(direction), reason);
+	const __u32 index = weir_counter_index(options_.scope, WEIR_GATE_EDGE, static_cast<__u32>(direction), reason);
 	checked(bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &index, each.data()), "counters");
 	weir_counter sum{};
 	for (const auto &one : each) {
