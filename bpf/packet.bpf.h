@@ -112,7 +112,7 @@ static __always_inline __u32 weir_check_options(void *ctx, __u32 end)
 		__u8 option[2] WEIR_ALIGNED; /* type and length */
 
 		if (offset >= end)
-			return 0;
+			break;
 		if (packet_load(ctx, offset, option, 1))
 			return WEIR_REASON_MALFORMED;
 		if (option[0] == 0) /* end of the list */
@@ -129,7 +129,7 @@ static __always_inline __u32 weir_check_options(void *ctx, __u32 end)
 			return WEIR_REASON_IP_OPTION;
 		offset += option[1];
 	}
-	return offset >= end ? 0 : WEIR_REASON_IP_OPTION;
+	return offset == end ? 0 : WEIR_REASON_IP_OPTION;
 }
 
 static __always_inline __u32 weir_parse4(void *ctx, __u32 direction, struct weir_packet *packet)
@@ -198,6 +198,8 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 			return WEIR_REASON_EXTENSION;
 		if (next != WEIR_IPPROTO_HOPOPTS && next != WEIR_IPPROTO_DSTOPTS && next != WEIR_IPPROTO_FRAGMENT)
 			return 0;
+		if (i == WEIR_EXTENSIONS)
+			break;
 		if (packet_load(ctx, offset, head, sizeof(head)))
 			return WEIR_REASON_MALFORMED;
 		if (next == WEIR_IPPROTO_FRAGMENT) {
