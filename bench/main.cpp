@@ -10,6 +10,9 @@ void register_packet();
 void register_compile();
 void register_traffic();
 void register_events();
+void register_edge();
+void register_flood();
+void register_edge_traffic();
 } // namespace weir::bench
 
 int main(int argc, char **argv)
@@ -20,6 +23,9 @@ int main(int argc, char **argv)
 		weir::bench::register_packet();
 		weir::bench::register_compile();
 		weir::bench::register_events();
+		weir::bench::register_edge();
+		weir::bench::register_flood();
+		weir::bench::register_edge_traffic();
 		benchmark::Initialize(&argc, argv);
 		if (benchmark::ReportUnrecognizedArguments(argc, argv))
 			return 2;

@@ -6,7 +6,7 @@ import statistics
 import sys
 
 UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
-PLACE = re.compile("none|empty|(weir|nftables)-[0-9]+")
+PLACE = re.compile("none|(empty|weir|nftables|iptables)[-a-z0-9]*")
 runs, counters, turns_of = {}, {}, {}
 with open(sys.argv[1]) as file:
     document = json.load(file)
@@ -109,6 +109,69 @@ if rows_of("events"):
               f"   lost {worst[(name, 'lost')]:9.0f}   resident {worst[(name, 'peak_bytes')] / 2**20:6.1f} MiB at most")
     target("lost at 100,000 refusals a second", worst[("events/100000", "lost")], 0)
     target("resident memory of weir run", max(worst[(name, "peak_bytes")] for name in rows_of("events")) / 2**20, 16, " MiB")
+
+EDGE = (("edge/xdp", "XDP, coming in"), ("edge/in", "tc, coming in"), ("edge/out", "tc, going out"))
+for name, text in EDGE:
+    found = turns(name)
+    if found:
+        heading(f"edge, in the program: {text}")
+        for what, costs in found.items():
+            floor = "empty-cold" if what.endswith("-cold") else "empty"
+            print(f"  {what:18} {statistics.median(costs):9.0f} ns   {over(found, what, floor):6.2f} x empty")
+if turns("edge/xdp"):
+    for what, text in (("weir-syn", "alike"), ("weir-syn-full", "each from another source, all tables full")):
+        target(f"forged SYN, {text}, in the program: XDP by the empty one", over(turns("edge/xdp"), what, "empty"), 2,
+               " x")
+
+for name, text in (("edge/rows", "rows"), ("edge/flows", "live flows")):
+    found = turns(name)
+    if not found:
+        continue
+    heading(f"edge, in the program: by {text}")
+    numbers = sorted({int(what.rsplit("-", 1)[1]) for what in found})
+    print(" " * 20 + "".join(f"{number:>12,}" for number in numbers))
+    for kind in dict.fromkeys(what.rsplit("-", 1)[0] for what in found):
+        costs = [statistics.median(found[f"{kind}-{number}"]) for number in numbers]
+        print(f"  {kind:18}" + "".join(f"{cost:9.0f} ns" for cost in costs))
+        if not kind.endswith("-cold"):
+            target(f"{kind}: {numbers[-1]:,} {text} by 1", over(found, f"{kind}-{numbers[-1]}", f"{kind}-1"), 1.15, " x")
+    if text == "live flows":
+        print("  cold: each packet of another flow. That finds fewer of them in the caches, the more there are.")
+
+FLOODS = (("syn", "forged SYNs, each from another source"), ("syn-alike", "forged SYNs, all alike"),
+          ("ack", "forged ACKs, each from another source"), ("udp", "UDP, each from another source"))
+for kind, text in FLOODS:
+    cost, rate = turns(f"flood/{kind}/cost"), turns(f"flood/{kind}/rate")
+    if not cost:
+        continue
+    heading(f"flood across a veth: {text}")
+    for name, costs in cost.items():
+        print(f"  {name:18} {statistics.median(costs):9.0f} ns   {1e3 / statistics.median(costs):6.2f} M/s and core"
+              f"   {over(cost, name, 'empty-tc' if '-tc' in name else 'empty'):6.2f} x empty"
+              f"   {over(cost, 'nftables-1', name):6.2f} x nftables' rate"
+              + (f"   {1e3 / statistics.median(rate[name]):6.2f} M/s got rid of" if name in rate else ""))
+    if kind.startswith("syn"):
+        target(f"{text}, across the veth: XDP by the empty program", over(cost, "weir-1", "empty"), 2, " x")
+    target(f"{text}: weir's drop rate by nftables'", over(cost, "nftables-1", "weir-1"), 5, " x", least=True)
+    if kind.startswith("syn"):
+        target(f"{text}: 100,000 rows by 1 row", over(cost, "weir-100000", "weir-1"), 1.15, " x")
+
+STREAMS = (("out", "of the host, out"), ("in", "of the host, in"), ("forwarded-out", "forwarded, out"),
+           ("forwarded-in", "forwarded, in"))
+for kind, text in STREAMS:
+    found = turns(f"edge-stream/{kind}")
+    if not found:
+        continue
+    heading(f"edge, an established TCP stream {text}")
+    for name, costs in found.items():
+        floor = "empty-tc" if name.startswith("weir-tc") else "empty"
+        print(f"  {name:18} {8 / statistics.median(costs):9.2f} Gbit/s   {over(found, 'none', name):6.3f} x none"
+              + (f"   {over(found, floor, name):6.3f} x {floor}" if name.startswith("weir") else ""))
+    if kind.endswith("in"):
+        print("  XDP on a veth takes its peer's segmentation offload away, whatever the program: see the empty one.")
+    for name, floor in (("weir-1", "empty"), ("weir-tc-1", "empty-tc")):
+        target(f"stream {text}: {name} by none", over(found, "none", name), 0.97, " x", least=True)
+        target(f"stream {text}: {name} by {floor}", over(found, floor, name), 0.97, " x", least=True)
 
 heading("targets")
 for what, value, limit, met in targets:

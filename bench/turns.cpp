@@ -7,6 +7,8 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <stdexcept>
 
 namespace weir::bench {
 namespace {
@@ -29,46 +31,75 @@ test::Child worker_at(const test::Spot &spot, const std::function<Turn()> &prepa
 		}};
 }
 
-void compare(benchmark::State &state, const std::vector<std::string> &places, const std::function<Turn()> &prepare)
+double ask(const test::Child &worker)
 {
-	std::vector<test::Child> workers;
-	for (const auto &place : places)
-		workers.push_back(worker_at(World::get().spot(place), prepare));
-	std::vector<std::vector<double>> costs(places.size());
+	const std::string answer = worker.ask("go", test::Millis(20'000));
+	double cost = 0;
+	if (std::from_chars(answer.data(), answer.data() + answer.size(), cost).ec != std::errc{})
+		throw std::runtime_error(answer);
+	return cost;
+}
+
+void compare(benchmark::State &state, const Turns &turns)
+{
+	std::vector<std::vector<double>> costs(turns.size());
 	std::size_t round = 0;
 	for (auto _ : state) {
 		// Nobody is always the first of a round.
-		for (std::size_t i = 0; i < workers.size(); ++i) {
-			const std::size_t who = (i + round) % workers.size();
-			const std::string answer = workers[who].ask("go", test::Millis(20'000));
-			double cost = 0;
-			if (std::from_chars(answer.data(), answer.data() + answer.size(), cost).ec != std::errc{}) {
-				state.SkipWithError((places[who] + ": " + answer).c_str());
-				return;
+		for (std::size_t i = 0; i < turns.size(); ++i) {
+			const std::size_t who = (i + round) % turns.size();
+			try {
+				costs[who].push_back(turns[who].second());
+			} catch (const std::exception &problem) {
+				throw std::runtime_error(turns[who].first + ": " + problem.what());
 			}
-			costs[who].push_back(cost);
 		}
 		++round;
 	}
-	for (std::size_t i = 0; i < places.size(); ++i)
-		state.counters[places[i]] = median(costs[i]);
+	for (std::size_t i = 0; i < turns.size(); ++i)
+		state.counters[turns[i].first] = median(costs[i]);
 }
 
 } // namespace
 
-void register_turns(const std::string &name, const std::vector<std::string> &places, std::function<Turn()> prepare,
-		    unsigned rounds)
+void register_turns(const std::string &name, std::function<Turns()> prepare, unsigned rounds)
 {
 	benchmark::RegisterBenchmark(name.c_str(),
-				     [places, prepare = std::move(prepare)](benchmark::State &state) {
+				     [prepare = std::move(prepare)](benchmark::State &state) {
 					     try {
-						     compare(state, places, prepare);
+						     compare(state, prepare());
 					     } catch (const std::exception &problem) {
 						     state.SkipWithError(problem.what());
 					     }
 				     })
 		->UseRealTime()
 		->Iterations(rounds);
+}
+
+void register_turns(const std::string &name, const std::vector<std::string> &places,
+		    std::function<test::Spot(const std::string &)> spot,
+		    std::function<Turn(const std::string &)> prepare, unsigned rounds)
+{
+	register_turns(
+		name,
+		[places, spot = std::move(spot), prepare = std::move(prepare)] {
+			Turns turns;
+			for (const auto &place : places) {
+				auto worker = std::make_shared<test::Child>(
+					worker_at(spot(place), [&] { return prepare(place); }));
+				turns.emplace_back(place, [worker] { return ask(*worker); });
+			}
+			return turns;
+		},
+		rounds);
+}
+
+void register_turns(const std::string &name, const std::vector<std::string> &places, std::function<Turn()> prepare,
+		    unsigned rounds)
+{
+	register_turns(
+		name, places, [](const std::string &place) { return World::get().spot(place); },
+		[prepare = std::move(prepare)](const std::string &) { return prepare(); }, rounds);
 }
 
 std::vector<std::string> all_places()

@@ -3,10 +3,13 @@
 // compared runs within milliseconds of each other, so a machine that is busy for a second is busy for all alike.
 #pragma once
 
+#include "tests/support/process.h"
+
 #include <benchmark/benchmark.h>
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::bench {
@@ -18,6 +21,16 @@ using Turn = std::function<double()>;
 /// each of `places` (World::spot). `prepare` runs once at each place and gives the turn to take there.
 void register_turns(const std::string &name, const std::vector<std::string> &places, std::function<Turn()> prepare,
 		    unsigned rounds);
+
+/// The same of turns that are all taken by this process, in threads' namespaces and on processors of their own choice.
+/// `prepare` runs once for each repetition.
+using Turns = std::vector<std::pair<std::string, Turn>>;
+void register_turns(const std::string &name, std::function<Turns()> prepare, unsigned rounds);
+
+/// The same in other places than World's: where they are is told by `spot`; `prepare` is told the place.
+void register_turns(const std::string &name, const std::vector<std::string> &places,
+		    std::function<test::Spot(const std::string &)> spot,
+		    std::function<Turn(const std::string &)> prepare, unsigned rounds);
 
 /// Everything that is compared, and without the row counts in between.
 std::vector<std::string> all_places();
