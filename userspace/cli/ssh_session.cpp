@@ -105,6 +105,7 @@ std::vector<std::uint64_t> socket_inodes(const std::string &proc, pid_t pid)
 			by_descriptor[*descriptor] = *inode;
 	}
 	std::vector<std::uint64_t> inodes;
+	inodes.reserve(by_descriptor.size());
 	for (const auto &[descriptor, inode] : by_descriptor)
 		inodes.push_back(inode);
 	return inodes;
