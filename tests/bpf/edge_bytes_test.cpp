@@ -37,7 +37,8 @@ protected:
 				frame.insert(begin + at, 1 + below(8), static_cast<std::uint8_t>(random_()));
 				break;
 			default:
-				frame.erase(begin + at, begin + at + std::min<long>(frame.end() - begin - at, 1 + below(8)));
+				frame.erase(begin + at,
+					    begin + at + std::min<long>(frame.end() - begin - at, 1 + below(8)));
 			}
 		}
 		return frame;
@@ -46,8 +47,8 @@ protected:
 	static std::uint64_t without_form(const EdgeGate &gate, Direction direction)
 	{
 		std::uint64_t sum = 0;
-		for (const auto reason : {WEIR_REASON_MALFORMED, WEIR_REASON_EXTENSION, WEIR_REASON_IP_OPTION,
-					  WEIR_REASON_ETHERTYPE})
+		for (const auto reason :
+		     {WEIR_REASON_MALFORMED, WEIR_REASON_EXTENSION, WEIR_REASON_IP_OPTION, WEIR_REASON_ETHERTYPE})
 			sum += gate.counter(direction, reason).refused;
 		return sum;
 	}
@@ -74,7 +75,8 @@ TEST_P(EdgeBytes, WhatHasNoFormHasNoneForBoth)
 				bool passed = false;
 				try {
 					passed = gate.run(hook, frame);
-				} catch (const std::system_error &error) { // too short for the kernel to run a program on
+				} catch (const std::system_error
+						 &error) { // too short for the kernel to run a program on
 					ASSERT_EQ(error.code().value(), EINVAL);
 					ASSERT_LT(frame.size(), 54U);
 					continue;

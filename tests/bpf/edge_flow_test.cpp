@@ -312,7 +312,7 @@ TEST_F(EdgeFlows, AnswersAloneKeepNothingAlive)
 			admitted(hook, udp_frame(in, dns, ours));
 		EXPECT_EQ(gate().flows(Table::opened).at(0).second.seen, before);
 		admitted(Hook::tc_out, udp_frame(out, ours, dns));
-		EXPECT_GT(gate().flows(Table::opened).at(0).second.seen, before);
+		EXPECT_NE(gate().flows(Table::opened).at(0).second.seen, before);
 	});
 }
 

@@ -225,8 +225,8 @@ TEST_F(Form, HeaderLengthThatLies)
 	auto packet = ipv4(v4, {}, syn(v4));
 	packet[0] = 0x44;
 	expect_refused(packet, WEIR_REASON_MALFORMED);
-	packet[0] = 0x4f; // 60 bytes: past the end
-	expect_refused(packet, WEIR_REASON_MALFORMED);
+	packet[0] = 0x4f; // 60 bytes: past the end, and TCP's bytes are no options
+	expect_refused(packet, WEIR_REASON_IP_OPTION);
 	packet[0] = 0x55;
 	expect_refused(packet, WEIR_REASON_MALFORMED);
 }

@@ -28,7 +28,8 @@ inline std::string difference(const Reading &reading, const Seen &seen, bool out
 	if (reading.ethertype != seen.ethertype)
 		return "EtherType";
 	const auto *source = outgoing ? p.local : p.remote, *destination = outgoing ? p.remote : p.local;
-	if (std::memcmp(source, seen.source.data(), 16) != 0 || std::memcmp(destination, seen.destination.data(), 16) != 0)
+	if (std::memcmp(source, seen.source.data(), 16) != 0 ||
+	    std::memcmp(destination, seen.destination.data(), 16) != 0)
 		return "addresses";
 	if (p.hop_limit != seen.hop_limit)
 		return "hop limit";

@@ -10,7 +10,11 @@ inline int buffer_load(const void *frame, unsigned offset, void *to, unsigned si
 
 /// verdict.bpf.h asks for it; nothing here judges.
 struct NoLine {
-	template <typename Part> operator Part *() const { return nullptr; }
+	template <typename Part>
+	operator Part *() const
+	{
+		return nullptr;
+	}
 };
 inline NoLine image_line(const void *, unsigned)
 {

@@ -43,8 +43,8 @@ public:
 	}
 	[[nodiscard]] bool is_zero_from(std::size_t at) const
 	{
-		return std::all_of(bytes_.begin() + static_cast<std::ptrdiff_t>(std::min(at, bytes_.size())), bytes_.end(),
-				   [](std::uint8_t b) { return b == 0; });
+		return std::all_of(bytes_.begin() + static_cast<std::ptrdiff_t>(std::min(at, bytes_.size())),
+				   bytes_.end(), [](std::uint8_t b) { return b == 0; });
 	}
 	[[nodiscard]] Address six(std::size_t at) const
 	{

@@ -31,8 +31,8 @@ std::vector<Bytes> seed_packets(const Path &path)
 		all.push_back(ipv6(path, IPPROTO_FRAGMENT, fragment_header(IPPROTO_UDP, 2, false) + Bytes(4)));
 		all.push_back(ipv6(path, IPPROTO_ROUTING, routing_header(IPPROTO_TCP, "2001:db8::66") + syn));
 	} else {
-		for (const auto &options : {Bytes(12, 1), Bytes{0x94, 4, 0, 0}, Bytes{7, 7, 4, 0, 0, 0, 0, 0},
-					    source_route("192.0.2.66")})
+		for (const auto &options :
+		     {Bytes(12, 1), Bytes{0x94, 4, 0, 0}, Bytes{7, 7, 4, 0, 0, 0, 0, 0}, source_route("192.0.2.66")})
 			all.push_back(ipv4(path, {.options = options}, syn));
 		all.push_back(ipv4(path, {.protocol = IPPROTO_UDP, .fragment = 0x2000},
 				   Bytes(udp.begin(), udp.begin() + 16)));
