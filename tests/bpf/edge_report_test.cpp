@@ -2,7 +2,9 @@
 // The edge gate: what is refused is counted, all of it, and the records of it are bounded.
 #include "tests/bpf/edge_test.h"
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace weir::test {
 namespace {
@@ -39,7 +41,7 @@ TEST(EdgeReports, AMillionAlikeAreOneRecordAndACount)
 	for (const auto hook : every_hook) {
 		EdgeGate gate({});
 		gate.publish(compile(edge_policy({{Direction::out, "TCP/1", there4}})).value());
-		constexpr int million = 1'000'000;
+		const int million = many(1'000'000, 50'000);
 		EXPECT_FALSE(gate.run(hook, tcp_frame(path_of(hook, false), 40000, ssh_port, tcp_syn), million));
 		const auto counter = gate.counter(direction_of(hook), WEIR_REASON_NO_ROW);
 		EXPECT_EQ(counter.refused, million);
@@ -62,7 +64,7 @@ TEST(EdgeReports, AMillionAlikeAreOneRecordAndACount)
 
 TEST(EdgeReports, AHundredThousandSourcesAreBoundedAndAddUp)
 {
-	constexpr std::uint32_t sources = 100'000;
+	const auto sources = static_cast<std::uint32_t>(many(100'000, 5'000));
 	for (const auto hook : ingress) {
 		EdgeGate gate({});
 		gate.publish(compile(edge_policy({{Direction::out, "TCP/1", there4}})).value());
@@ -84,7 +86,8 @@ TEST(EdgeReports, AHundredThousandSourcesAreBoundedAndAddUp)
 		const auto merged = gate.take_merged();
 		EXPECT_EQ(merged.size(), WEIR_MERGES);
 		EXPECT_EQ(counts(merged), counter.merged);
-		// The table was taken away: the next second begins anew.
+		// The table was taken away: with the next tick of the clock it begins anew.
+		std::this_thread::sleep_for(std::chrono::milliseconds(50));
 		gate.run(hook, frame);
 		EXPECT_EQ(gate.events().size(), 1U);
 	}
@@ -94,11 +97,12 @@ TEST(EdgeReports, AScanOfPortsFromOneSourceIsBounded)
 {
 	EdgeGate gate({});
 	gate.publish(compile(edge_policy({{Direction::out, "TCP/1", there4}})).value());
-	for (unsigned port = 0; port < 65536; ++port)
+	const auto ports = static_cast<unsigned>(many(65536, 6000));
+	for (unsigned port = 0; port < ports; ++port)
 		gate.run(Hook::xdp, tcp_frame(in4, 40000, static_cast<std::uint16_t>(port), tcp_syn));
 	const auto counter = gate.counters();
-	EXPECT_EQ(refusals(counter), 65536U);
-	EXPECT_EQ(accounted(counter), 65536U);
+	EXPECT_EQ(refusals(counter), ports);
+	EXPECT_EQ(accounted(counter), ports);
 	EXPECT_EQ(gate.events().size(), WEIR_MERGES);
 }
 
@@ -122,15 +126,15 @@ TEST(EdgeReports, FullRingLosesNoCount)
 {
 	EdgeGate gate({.merges = 65536}); // more than the ring has room for
 	gate.publish(compile(edge_policy({{Direction::out, "TCP/1", there4}})).value());
-	for (unsigned port = 0; port < 40000; ++port)
+	for (unsigned port = 0; port < 30000; ++port)
 		for (int time = 0; time < 2; ++time)
 			gate.run(Hook::xdp, tcp_frame(in4, 40000, static_cast<std::uint16_t>(port), tcp_syn));
 	const auto counter = gate.counters();
-	EXPECT_EQ(refusals(counter), 80000U);
-	EXPECT_EQ(accounted(counter), 80000U);
+	EXPECT_EQ(refusals(counter), 60000U);
+	EXPECT_EQ(accounted(counter), 60000U);
 	EXPECT_EQ(gate.events().size(), counter.reported);
 	EXPECT_EQ(counts(gate.merged()), counter.merged);
-	EXPECT_LT(counter.reported, 40000U);
+	EXPECT_LT(counter.reported, 30000U);
 }
 
 TEST(EdgeReports, WithoutATableAllIsSummed)

@@ -6,6 +6,8 @@
 #include "tests/support/edge_gate.h"
 
 #include <gtest/gtest.h>
+
+#include <cstdlib>
 #include <netinet/in.h>
 
 #include <functional>
@@ -14,6 +16,12 @@
 #include <string>
 
 namespace weir::test {
+
+/// How many of something: fewer on an emulated processor (scripts/vm).
+inline int many(int here, int emulated)
+{
+	return std::getenv("WEIR_TEST_EMULATED") == nullptr ? here : emulated;
+}
 
 struct EdgeRow {
 	Direction dir;

@@ -15,7 +15,7 @@ namespace weir::kernel {
 
 namespace {
 
-constexpr int lock_seconds = 10;
+constexpr int lock_seconds = 1; // the daemon has other things to do, and comes again
 
 const char *zone_name(std::uint8_t zone)
 {
