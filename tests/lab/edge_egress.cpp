@@ -236,8 +236,8 @@ TEST_F(EdgeEgress, ListedEtherTypesPassAndOthersDoNot)
 
 TEST_F(EdgeEgress, ResidualPacketQdiscBypassGoesAroundTrafficControl)
 {
-	// No program at traffic control sees it. It takes CAP_NET_RAW; the documentation says so. A test that fails here
-	// says that it is out of date.
+	// No program at traffic control sees it. It takes CAP_NET_RAW; the documentation says so. A test that fails
+	// here says that it is out of date.
 	apply({});
 	forget();
 	send_from(lab().in_node(), frame(0x0800, udp4()), FrameSender::Qdisc::around);

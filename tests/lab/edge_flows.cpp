@@ -2,6 +2,7 @@
 // What was there before the policy goes on if a row admits it, what a new policy no longer admits ends, and no swap
 // costs a byte. Datagrams in parts; interfaces that appear.
 #include "tests/lab/edge_test.h"
+#include "tests/lab/quoted_error.h"
 
 #include "kernel/instance.h"
 #include "policy/policy.h"
@@ -259,6 +260,21 @@ TEST_F(EdgeFlows, PartsWithoutAnAdmittedFirstOneDoNotComeIn)
 	send();
 	EXPECT_EQ(listener.ask("heard?"), "nothing");
 	EXPECT_GE(sum("refused"), before + 3) << "each part";
+}
+
+TEST_F(EdgeFlows, ErrorThatQuotesWhatNobodySentReachesNoSocket)
+{
+	// A residual of the packet gate (Residuals.AnIcmpErrorBringsItsQuoteToASocketThatAsksForErrors).
+	const auto heard = [](const Spot &spot) {
+		return quoted_to(spot, intruder(), {intruder4, node4}, internet4) + ", " +
+		       quoted_to(spot, intruder(), {intruder6, node6}, internet6);
+	};
+	EXPECT_EQ(heard(lab().in_node()), "weir, weir") << "without a policy";
+	for (const char *edge : {"", "ingress = \"tc\"\n"}) {
+		apply(all_rows(edge));
+		EXPECT_EQ(heard(lab().in_node()), "nothing, nothing") << edge;
+		EXPECT_EQ(heard(lab().beside_node()), "nothing, nothing") << edge;
+	}
 }
 
 TEST_F(EdgeFlows, InterfaceThatAppearsIsRefusedUntilItIsHeld)

@@ -84,7 +84,7 @@ protected:
 				       std::size_t back = 0;
 				       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(8);
 				       while (back < size && std::chrono::steady_clock::now() < end) {
-					       // The echo server sends without waiting: no more on the way than it buffers.
+					       // No more on the way than the echo server buffers.
 					       const bool more = sent < size && sent - back < 32768;
 					       pollfd wait{fd.get(), static_cast<short>(POLLIN | (more ? POLLOUT : 0)),
 							   0};
@@ -116,14 +116,14 @@ protected:
 				       (void)::sendto(fd.get(), data.data(), data.size(), 0, to.get(), to.size);
 				       std::array<char, 2048> in{};
 				       pollfd wait{fd.get(), POLLIN, 0};
-				       if (::poll(&wait, 1, 500) == 1 &&
+				       if (::poll(&wait, 1, is_emulated() ? 1000 : 100) == 1 &&
 					   ::recv(fd.get(), in.data(), in.size(), MSG_DONTWAIT) > 0)
 					       return std::string("answered");
 			       }
 			       return std::string("never");
 		       }) == "answered";
 	}
-	/// "Too big", by the router or whoever takes its address, that quotes a datagram of the node's to DNS of `quoted`.
+	/// "Too big", by whoever plays the router, that quotes a datagram of the node's to port 53 of `quoted`.
 	static void forge(const Spot &by, const std::string &quoted, std::uint16_t port)
 	{
 		(void)run_at(by, [&] {

@@ -172,7 +172,7 @@ TEST_F(EdgeScans, AdminSeesTheRowsPortAndNoOther)
 
 TEST_F(EdgeScans, StrayAnswersOfTheRowsPortAreNotAnswered)
 {
-	// A SYN opens; what only looks like the middle of a connection does not, though the port and the peer are the row's.
+	// A SYN opens; what only looks like the middle of a connection does not, though port and peer are the row's.
 	apply_admins();
 	for (const char *to : {node4, node6}) {
 		witnesses().quiet();

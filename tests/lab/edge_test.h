@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the edge share: weir in the namespace of the node, where its interfaces are, and a site with an edge.
+// What the tests of the edge share: weir in the namespace of the node, where its interfaces are, and a site with an
+// edge.
 #pragma once
 
 #include "tests/lab/lab_test.h"
