@@ -4,7 +4,8 @@
  * process that tried is known. It is a courtesy, not the boundary: UDP-Lite, raw sockets and sockets that were
  * connected before pass it by. The packet gate judges all of them.
  *
- * The interface isn't known yet: a loopback address is taken for loopback, any other for the network.
+ * The interface isn't known yet: a loopback address is taken for loopback, any other for the network or a tunnel. The
+ * packet gate knows which, and judges by it.
  */
 #include "bpf/maps.bpf.h"
 #include "bpf/packet_load.bpf.h"
@@ -34,7 +35,7 @@ static __always_inline int is_loopback(const __u32 a[4])
 
 static __always_inline __u64 ask(const __u32 remote[4], __u32 direction, __u32 protocol, __u32 port)
 {
-	__u32 zone = is_loopback(remote) ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK;
+	__u32 zone = is_loopback(remote) ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK | WEIR_ZONE_TUNNEL;
 
 	return weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			circumstances(direction, protocol, port, zone, 0));

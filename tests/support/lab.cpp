@@ -50,25 +50,6 @@ void set(const std::string &key, const std::string &value)
 	std::ofstream("/proc/sys/net/" + key) << value; // one that this kernel lacks is no matter
 }
 
-Fd new_netns()
-{
-	const Fd home = own_netns();
-	if (::unshare(CLONE_NEWNET) != 0)
-		raise("unshare(CLONE_NEWNET)");
-	for (const char *which : {"all", "default"}) {
-		const std::string conf = std::string("conf/") + which;
-		set("ipv6/" + conf + "/accept_dad", "0");
-		set("ipv6/" + conf + "/accept_ra", "0");
-		set("ipv6/" + conf + "/disable_ipv6", "0");
-		set("ipv4/" + conf + "/rp_filter", "0");
-	}
-	set("ipv4/ping_group_range", "0 2147483647");
-	Fd made = own_netns();
-	if (::setns(home.get(), CLONE_NEWNET) != 0)
-		raise("setns");
-	return made;
-}
-
 void ip_batch(int netns, const std::string &lines)
 {
 	const Finished done = execute({"ip", "-batch", "-"}, lines, {netns, ""});
@@ -125,6 +106,25 @@ void remove_stale_cgroups(const std::string &mount)
 
 } // namespace
 
+Fd new_netns()
+{
+	const Fd home = own_netns();
+	if (::unshare(CLONE_NEWNET) != 0)
+		raise("unshare(CLONE_NEWNET)");
+	for (const char *which : {"all", "default"}) {
+		const std::string conf = std::string("conf/") + which;
+		set("ipv6/" + conf + "/accept_dad", "0");
+		set("ipv6/" + conf + "/accept_ra", "0");
+		set("ipv6/" + conf + "/disable_ipv6", "0");
+		set("ipv4/" + conf + "/rp_filter", "0");
+	}
+	set("ipv4/ping_group_range", "0 2147483647");
+	Fd made = own_netns();
+	if (::setns(home.get(), CLONE_NEWNET) != 0)
+		raise("setns");
+	return made;
+}
+
 std::string cgroup2_mount()
 {
 	std::ifstream mounts("/proc/mounts");
@@ -162,7 +162,7 @@ std::string matrix_text(const std::string &scenario, const std::vector<MatrixRow
 		text += "[[row]]\nid = \"" + row.id + "\"\ndir = \"" + row.dir + "\"\nsource = \"" + row.source +
 			"\"\ndestination = \"" + row.destination + "\"\nport = \"" + row.port +
 			"\"\nservice = \"test\"\ntype = \"" + row.type + "\"\nstatus = \"" + row.status +
-			"\"\ncomment = \"\"\n";
+			"\"\ncomment = \"\"\n" + (row.zone.empty() ? "" : "zone = \"" + row.zone + "\"\n");
 	return text;
 }
 
@@ -238,6 +238,10 @@ void Lab::build_hosts()
 			  std::to_string(hosts_.back().get()) + "\nlink set " + port + " master br0 up\n";
 	}
 	ip_batch(switch_.get(), fabric);
+	in_netns(switch_.get(), [] { // a switch reads no IP header, and drops nothing for what stands there
+		set("bridge/bridge-nf-call-iptables", "0");
+		set("bridge/bridge-nf-call-ip6tables", "0");
+	});
 	for (std::size_t i = 0; i < hosts.size(); ++i) {
 		const Host &host = hosts[i];
 		const auto address = [](const std::string &text, const std::string &device) {

@@ -48,8 +48,12 @@ struct MatrixRow {
 	std::string port = "TCP/50051";
 	std::string type = "backend";
 	std::string status = "mandatory";
+	std::string zone{}; ///< "tunnel", or "": not said
 };
 std::string matrix_text(const std::string &scenario, const std::vector<MatrixRow> &rows);
+
+/// One more network namespace, with the lab's settings and nothing in it but a loopback that is down.
+Fd new_netns();
 
 /// Run `body` with the calling thread inside a network namespace; sockets that it opens stay there.
 void in_netns(int netns, const std::function<void()> &body);

@@ -97,20 +97,29 @@ Bytes icmp_echo(const Path &path, std::uint16_t id, bool reply)
 	return message;
 }
 
-Bytes icmp_unreachable(const Path &path, const Bytes &quoted)
+namespace {
+
+Bytes icmp_error(const Path &path, Bytes head, const Bytes &quoted)
 {
-	Bytes message = Bytes{path.is_v6() ? std::uint8_t{1} : std::uint8_t{3},
-			      path.is_v6() ? std::uint8_t{4} : std::uint8_t{3},
-			      0,
-			      0,
-			      0,
-			      0,
-			      0,
-			      0} +
-			quoted;
+	Bytes message = std::move(head) + quoted;
 	put_checksum(message, 2,
 		     path.is_v6() ? checksum(with_pseudo_header(path, IPPROTO_ICMPV6, message)) : checksum(message));
 	return message;
+}
+
+} // namespace
+
+Bytes icmp_unreachable(const Path &path, const Bytes &quoted)
+{
+	return icmp_error(path, path.is_v6() ? Bytes{1, 4, 0, 0, 0, 0, 0, 0} : Bytes{3, 3, 0, 0, 0, 0, 0, 0}, quoted);
+}
+
+Bytes icmp_too_big(const Path &path, std::uint16_t mtu, const Bytes &quoted)
+{
+	const auto high = static_cast<std::uint8_t>(mtu >> 8);
+	const auto low = static_cast<std::uint8_t>(mtu);
+	return icmp_error(path, path.is_v6() ? Bytes{2, 0, 0, 0, 0, 0, high, low} : Bytes{3, 4, 0, 0, 0, 0, high, low},
+			  quoted);
 }
 
 Bytes ipv4(const Path &path, const Ipv4 &fields, const Bytes &payload)

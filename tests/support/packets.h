@@ -26,6 +26,8 @@ Bytes udp_datagram(const Path &, std::uint16_t from, std::uint16_t to, const Byt
 Bytes icmp_echo(const Path &, std::uint16_t id, bool reply = false); ///< ICMP or ICMPv6, by the path
 /// "Port unreachable", ICMP or ICMPv6, that quotes a packet.
 Bytes icmp_unreachable(const Path &, const Bytes &quoted);
+/// "Packet too big", "fragmentation needed": the error that path MTU discovery waits for.
+Bytes icmp_too_big(const Path &, std::uint16_t mtu, const Bytes &quoted);
 
 struct Ipv4 {
 	std::uint8_t protocol = 6;

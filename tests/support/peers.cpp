@@ -5,12 +5,14 @@
 
 #include <arpa/inet.h>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdexcept>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace weir::test {
@@ -213,6 +215,76 @@ std::vector<Seen> Sniffer::take() const
 		if (!seen.is_housekeeping())
 			all.push_back(seen);
 	}
+}
+
+namespace {
+
+Fd packet_socket(const std::string &interface, int protocol)
+{
+	Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       htons(static_cast<std::uint16_t>(protocol))));
+	if (!fd)
+		raise("AF_PACKET socket");
+	sockaddr_ll to{};
+	to.sll_family = AF_PACKET;
+	to.sll_protocol = htons(static_cast<std::uint16_t>(protocol));
+	to.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
+	if (::bind(fd.get(), reinterpret_cast<const sockaddr *>(&to), sizeof(to)) != 0)
+		raise("bind to " + interface);
+	return fd;
+}
+
+} // namespace
+
+Tap::Tap(int netns, const std::string &interface)
+{
+	in_netns(netns, [&] { socket_ = packet_socket(interface, ETH_P_ALL); });
+}
+
+std::vector<std::string> Tap::take() const
+{
+	std::vector<std::string> all;
+	std::array<char, 65536> data{};
+	while (true) {
+		sockaddr_ll from{};
+		socklen_t from_size = sizeof(from);
+		const ssize_t size = ::recvfrom(socket_.get(), data.data(), data.size(), 0,
+						reinterpret_cast<sockaddr *>(&from), &from_size);
+		if (size < 0)
+			return all;
+		if (from.sll_pkttype != PACKET_OUTGOING)
+			all.emplace_back(data.data(), static_cast<std::size_t>(size));
+	}
+}
+
+FrameSender::FrameSender(const std::string &interface, Qdisc qdisc) : socket_(packet_socket(interface, 0))
+{
+	const int around = qdisc == Qdisc::around ? 1 : 0;
+	if (::setsockopt(socket_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &around, sizeof(around)) != 0)
+		raise("PACKET_QDISC_BYPASS");
+}
+
+void FrameSender::send(const std::vector<std::uint8_t> &frame) const
+{
+	// What is refused is dropped behind the call; ENOBUFS tells of some of it, EAGAIN that the sender is too fast.
+	while (::send(socket_.get(), frame.data(), frame.size(), 0) < 0 && errno != ENOBUFS) {
+		pollfd wait{socket_.get(), POLLOUT, 0};
+		if (errno != EAGAIN || ::poll(&wait, 1, 1000) != 1)
+			raise("sending a frame");
+	}
+}
+
+std::vector<std::uint8_t> hardware_address(int netns, const std::string &interface)
+{
+	ifreq request{};
+	interface.copy(request.ifr_name, IFNAMSIZ - 1);
+	in_netns(netns, [&] {
+		const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+		if (::ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0)
+			raise("the address of " + interface);
+	});
+	const auto *bytes = reinterpret_cast<const std::uint8_t *>(request.ifr_hwaddr.sa_data);
+	return {bytes, bytes + 6};
 }
 
 } // namespace weir::test

@@ -58,4 +58,29 @@ private:
 	Fd socket_;
 };
 
+/// Every frame that comes in by an interface of a host, from its link header on, whatever it is.
+class Tap {
+public:
+	explicit Tap(int netns, const std::string &interface = "eth0");
+	/// What came since the last call.
+	[[nodiscard]] std::vector<std::string> take() const;
+
+private:
+	Fd socket_;
+};
+
+/// Sends frames, made from their link header on, by an interface of the namespace that the caller is in.
+class FrameSender {
+public:
+	enum class Qdisc { through, around };
+	explicit FrameSender(const std::string &interface = "eth0", Qdisc = Qdisc::through);
+	void send(const std::vector<std::uint8_t> &frame) const;
+
+private:
+	Fd socket_;
+};
+
+/// The hardware address of an interface of a host.
+std::vector<std::uint8_t> hardware_address(int netns, const std::string &interface = "eth0");
+
 } // namespace weir::test
