@@ -159,6 +159,8 @@ TEST_F(EdgeFlows, StreamWhoseRowIsTakenAwayIsCutWithinASecond)
 		const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
 		if (::connect(fd.get(), to.get(), to.size) != 0)
 			raise("connect");
+		const int on = 1; // each word a segment, or it waits for the last one's late acknowledgement
+		::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		channel.send("connected");
 		while (!channel.receive(Millis(2)))
 			(void)::send(fd.get(), "more", 4, MSG_NOSIGNAL | MSG_DONTWAIT);
