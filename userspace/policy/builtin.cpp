@@ -29,7 +29,7 @@ constexpr std::array<Builtin, 10> builtins = {{
 	{"nd-router-solicit-out", Direction::out, 133, "routers", {"ff02::/16", "fe80::/10"}, "router solicitation"},
 	{"nd-solicit-out", Direction::out, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
 	{"nd-advert-out", Direction::out, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
-	{"nd-router-advert-in", Direction::in, 134, "routers", {"::/0", ""}, "router advertisement"},
+	{"nd-router-advert-in", Direction::in, 134, "routers", {"fe80::/10", ""}, "router advertisement"},
 	{"nd-solicit-in", Direction::in, 135, "neighbours", {"::/0", ""}, "neighbour solicitation"},
 	{"nd-advert-in", Direction::in, 136, "neighbours", {"::/0", ""}, "neighbour advertisement"},
 	{"mld-report-out", Direction::out, 131, "multicast", {"ff02::/16", ""}, "multicast listener report"},
