@@ -10,7 +10,8 @@
  * by the million. An entry that was pushed out is made again by the next packet that a row admits, or, of TCP, found
  * in the kernel's own table of connections. So a full table refuses, for a while, and never admits.
  *
- * Whoever includes this has defined packet_load(), defines read_frame() and tell_circumstance(), and calls judge_frame().
+ * Whoever includes this has defined packet_load(), defines read_frame(), interface_of(), owner_of() and tell_socket(), and calls
+ * judge_frame().
  */
 #ifndef WEIR_EDGE_BPF_H
 #define WEIR_EDGE_BPF_H
@@ -66,9 +67,11 @@ static __always_inline struct passage *this_passage(void)
  * function, which the verifier walks through once. */
 static __always_inline __u32 read_frame(void *ctx);
 
-/* What only the hook knows of a frame, and only an event tells: interface, and going out also cgroup, cookie and owner
- * of the socket; gives the owner. */
-static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction, struct weir_attempt *);
+/* What only the hook knows of a frame: its interface; going out, the owner of its socket; and what only an event tells,
+ * going out: cgroup and cookie of the socket. */
+static __always_inline __u32 interface_of(void *ctx);
+static __always_inline const struct weir_owner *owner_of(void *ctx, __u32 direction);
+static __always_inline void tell_socket(void *ctx, __u32 direction, struct weir_attempt *);
 
 static __always_inline int allowed(const struct passage *p)
 {
@@ -359,8 +362,9 @@ static __always_inline __u32 read_packet(struct weir_frame *frame, struct passag
 	p->key.zone = (__u8)edge_zone;
 	if (p->packet.error)
 		return read_quote(frame, p);
-	__builtin_memcpy(p->key.local, p->packet.local, sizeof(p->key.local));
-	__builtin_memcpy(p->key.remote, p->packet.remote, sizeof(p->key.remote));
+	/* In the words that they were written in: the processor waits for the memory when it reads longer ones. */
+	weir_copy16((__u32 *)p->key.local, p->packet.local);
+	weir_copy16((__u32 *)p->key.remote, p->packet.remote);
 	p->key.local_port = p->packet.local_port;
 	p->key.remote_port = p->packet.remote_port;
 	p->key.protocol = p->packet.protocol;
@@ -439,31 +443,104 @@ static __always_inline void judge_read(void *ctx, struct passage *p, void *image
 	}
 }
 
-static __noinline int report(void *ctx, const struct passage *p)
+/* The EtherType of what is refused for it stands in the place of the ports. */
+static __always_inline int tells_ethertype(const struct passage *p)
+{
+	return answer_reason(p->answer) == WEIR_REASON_ETHERTYPE;
+}
+
+/* The port of the side that serves; of ICMP: the type. */
+static __always_inline __u16 service_of(const struct passage *p)
+{
+	if (tells_ethertype(p))
+		return (__u16)p->ethertype;
+	if (p->packet.protocol == WEIR_IPPROTO_ICMP && !p->packet.opens) /* an echo reply: its identifier is no service */
+		return 0;
+	if (p->packet.protocol == WEIR_IPPROTO_ICMPV6 && !p->packet.opens)
+		return 129;
+	return p->direction == WEIR_OUT ? p->packet.remote_port : p->packet.local_port;
+}
+
+/* Into the ring buffer, with all that is known of it; -1 when that is full. Apart, as few refusals come here. */
+static __noinline int report_first(void *ctx, const struct passage *p)
 {
 	struct weir_attempt attempt = {.gate = WEIR_GATE_EDGE, .operation = WEIR_OP_PACKET};
-	const struct weir_owner *owner = tell_circumstance(ctx, p->direction, &attempt);
 
+	attempt.ifindex = interface_of(ctx);
+	tell_socket(ctx, p->direction, &attempt);
 	weir_copy16(attempt.local, p->packet.local);
 	weir_copy16(attempt.remote, p->packet.remote);
 	attempt.local_port = p->packet.local_port;
 	attempt.remote_port = p->packet.remote_port;
 	attempt.reason = answer_reason(p->answer);
-	if (attempt.reason == WEIR_REASON_ETHERTYPE)
+	if (tells_ethertype(p))
 		attempt.local_port = attempt.remote_port = (__u16)p->ethertype;
-	attempt.service = p->direction == WEIR_OUT ? attempt.remote_port : attempt.local_port;
-	if (p->packet.protocol == WEIR_IPPROTO_ICMP &&
-	    !p->packet.opens) /* an echo reply: its identifier is no service */
-		attempt.service = 0;
-	else if (p->packet.protocol == WEIR_IPPROTO_ICMPV6 && !p->packet.opens)
-		attempt.service = 129;
 	attempt.protocol = p->packet.protocol;
 	attempt.tcp_flags = p->packet.tcp_flags;
 	attempt.direction = (__u8)p->direction;
 	attempt.observe = !!(p->answer & WEIR_ANSWER_OBSERVE);
 	attempt.generation = answer_generation(p->answer);
 	attempt.length = p->length - p->base;
-	return weir_report_merged(&attempt, owner, p->now);
+	return send_event(&attempt, owner_of(ctx, p->direction));
+}
+
+static __always_inline void make_merge_key(struct weir_merge_key *key, const struct passage *p, __u32 ifindex,
+					   const struct weir_owner *owner)
+{
+	weir_copy16((__u32 *)key->local, p->packet.local);
+	weir_copy16((__u32 *)key->remote, p->packet.remote);
+	key->ifindex = ifindex;
+	key->pid = owner ? owner->pid : 0;
+	key->generation = answer_generation(p->answer);
+	key->port = service_of(p);
+	key->protocol = p->packet.protocol;
+	key->gate = WEIR_GATE_EDGE;
+	key->direction = (__u8)p->direction;
+	key->reason = answer_reason(p->answer);
+	key->verdict = p->answer & WEIR_ANSWER_OBSERVE ? WEIR_ALLOW : WEIR_REFUSE;
+	key->scope = (__u8)scope;
+	key->zero = 0;
+}
+
+/* Counts what is refused; reports the first of its like. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
+ * the policy only observes. */
+static __always_inline int report(void *ctx, const struct passage *p)
+{
+	const struct weir_owner *owner = owner_of(ctx, p->direction);
+	struct weir_counter *counter;
+	struct weir_merge_key key;
+	struct weir_merge *like;
+	__u32 slot = 0;
+	void *table;
+
+	make_merge_key(&key, p, interface_of(ctx), owner);
+	counter = counter_of(&key);
+	if (!counter) /* can't be: the index is in range by construction */
+		return WEIR_REFUSE;
+	if (key.verdict == WEIR_ALLOW)
+		count_own(counter, observed);
+	else
+		count_own(counter, refused);
+	table = bpf_map_lookup_elem(&merges, &slot);
+	like = table ? bpf_map_lookup_elem(table, &key) : 0;
+	if (table && !like) {
+		int failed = begin_like(table, &key, owner);
+
+		if (!failed && !report_first(ctx, p)) {
+			count_own(counter, reported);
+			return key.verdict;
+		}
+		/* The ring buffer is full, or another processor was faster. Else the table is full. */
+		if (!failed || failed == ALREADY_THERE)
+			like = bpf_map_lookup_elem(table, &key);
+	}
+	if (like) {
+		count_like(like, p->now);
+		count_own(counter, merged);
+	} else {
+		count_own(counter, summed);
+	}
+	return key.verdict;
 }
 
 /*

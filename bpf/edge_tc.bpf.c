@@ -31,20 +31,26 @@ static __always_inline __u32 read_frame(void *ctx)
 	return (__u32)weir_read_skb(ctx);
 }
 
-static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
-								  struct weir_attempt *attempt)
+static __always_inline __u32 interface_of(void *ctx)
 {
-	struct __sk_buff *skb = ctx;
-	struct bpf_sock *sk = skb->sk;
+	return ((struct __sk_buff *)ctx)->ifindex;
+}
 
-	attempt->ifindex = skb->ifindex;
-	if (direction == WEIR_IN)
-		return 0;
-	attempt->cgroup = bpf_skb_cgroup_id(skb);
-	attempt->cookie = bpf_get_socket_cookie(skb);
-	if (sk)
+static __always_inline const struct weir_owner *owner_of(void *ctx, __u32 direction)
+{
+	struct bpf_sock *sk = ((struct __sk_buff *)ctx)->sk;
+
+	if (sk && direction == WEIR_OUT)
 		sk = bpf_sk_fullsock(sk);
-	return sk ? bpf_sk_storage_get(&owners, sk, 0, 0) : 0;
+	return sk && direction == WEIR_OUT ? bpf_sk_storage_get(&owners, sk, 0, 0) : 0;
+}
+
+static __always_inline void tell_socket(void *ctx, __u32 direction, struct weir_attempt *attempt)
+{
+	if (direction == WEIR_IN)
+		return;
+	attempt->cgroup = bpf_skb_cgroup_id(ctx);
+	attempt->cookie = bpf_get_socket_cookie(ctx);
 }
 
 static __always_inline int judge_skb(struct __sk_buff *skb, __u32 direction)

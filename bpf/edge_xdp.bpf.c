@@ -50,12 +50,23 @@ static __always_inline __u32 read_frame(void *ctx)
 	return (__u32)weir_read_xdp(ctx);
 }
 
-static __always_inline const struct weir_owner *tell_circumstance(void *ctx, __u32 direction,
-								  struct weir_attempt *attempt)
+static __always_inline __u32 interface_of(void *ctx)
 {
+	return ((struct xdp_md *)ctx)->ingress_ifindex;
+}
+
+static __always_inline const struct weir_owner *owner_of(void *ctx, __u32 direction)
+{
+	(void)ctx;
 	(void)direction;
-	attempt->ifindex = ((struct xdp_md *)ctx)->ingress_ifindex;
 	return 0;
+}
+
+static __always_inline void tell_socket(void *ctx, __u32 direction, struct weir_attempt *attempt)
+{
+	(void)ctx;
+	(void)direction;
+	(void)attempt;
 }
 
 SEC("xdp")

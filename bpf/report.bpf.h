@@ -24,8 +24,7 @@ struct weir_attempt {
 	__u8 tcp_flags;
 	__u8 observe; /* the image that judged only observes */
 	__u8 zero;
-	__u16 service; /* edge gate: port of the side that serves; of ICMP: the type */
-	__u16 zero2;
+	__u32 zero2;
 };
 
 static __always_inline int verdict_of(const struct weir_attempt *attempt)

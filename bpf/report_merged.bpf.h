@@ -11,22 +11,10 @@
 
 static const struct weir_merge nothing_yet; /* not on the stack, which is short */
 
-static __always_inline void make_merge_key(struct weir_merge_key *key, const struct weir_attempt *attempt,
-					   const struct weir_owner *owner)
-{
-	__builtin_memcpy(key->local, attempt->local, sizeof(key->local));
-	__builtin_memcpy(key->remote, attempt->remote, sizeof(key->remote));
-	key->ifindex = attempt->ifindex;
-	key->pid = owner ? owner->pid : 0;
-	key->generation = attempt->generation;
-	key->port = attempt->service;
-	key->protocol = attempt->protocol;
-	key->gate = attempt->gate;
-	key->direction = attempt->direction;
-	key->reason = attempt->reason;
-	key->verdict = (__u8)verdict_of(attempt);
-	key->scope = (__u8)scope;
-}
+/* On this processor's counters, which nothing but this gate counts in; and no frame is judged in the middle of another. */
+#define count_own(counter, field) ((counter)->field++)
+
+#define ALREADY_THERE (-17) /* EEXIST */
 
 static __always_inline void count_like(struct weir_merge *like, __u64 now)
 {
@@ -36,47 +24,28 @@ static __always_inline void count_like(struct weir_merge *like, __u64 now)
 	__sync_fetch_and_add(&like->count, 1);
 }
 
-/* As weir_report(). `now`: as edge_clock() tells it. */
-static __always_inline int weir_report_merged(const struct weir_attempt *attempt, const struct weir_owner *owner,
-					      __u64 now)
+static __always_inline struct weir_counter *counter_of(const struct weir_merge_key *key)
 {
-	struct weir_counter *counter = count_attempt(attempt);
-	struct weir_merge_key key = {};
+	__u32 index = weir_counter_index(key->scope, key->gate, key->direction, key->reason);
+
+	return bpf_map_lookup_elem(&counters, &index);
+}
+
+/* Makes the entry that the next ones of like are counted in: 0, when there was none. */
+static __always_inline int begin_like(void *table, const struct weir_merge_key *key, const struct weir_owner *owner)
+{
 	struct weir_merge *like;
-	__u32 slot = 0;
-	void *table;
+	int failed = bpf_map_update_elem(table, key, &nothing_yet, BPF_NOEXIST);
 
-	if (!counter)
-		return WEIR_REFUSE;
-	make_merge_key(&key, attempt, owner);
-	table = bpf_map_lookup_elem(&merges, &slot);
-	if (!table) {
-		count_one(counter, summed);
-		return verdict_of(attempt);
+	if (failed || !owner)
+		return failed;
+	like = bpf_map_lookup_elem(table, key);
+	if (like) {
+		like->uid = owner->uid;
+		like->gid = owner->gid;
+		__builtin_memcpy(like->comm, owner->comm, sizeof(like->comm));
 	}
-	like = bpf_map_lookup_elem(table, &key);
-	if (!like) {
-		int failed = bpf_map_update_elem(table, &key, &nothing_yet, BPF_NOEXIST);
-
-		like = bpf_map_lookup_elem(table, &key);
-		if (like && owner) {
-			like->uid = owner->uid;
-			like->gid = owner->gid;
-			__builtin_memcpy(like->comm, owner->comm, sizeof(like->comm));
-		}
-		if (!failed && !send_event(attempt, owner)) {
-			count_one(counter, reported);
-			return verdict_of(attempt);
-		}
-		/* Another processor was faster, or the table is full, or the ring buffer. */
-	}
-	if (!like) {
-		count_one(counter, summed);
-		return verdict_of(attempt);
-	}
-	count_like(like, now);
-	count_one(counter, merged);
-	return verdict_of(attempt);
+	return 0;
 }
 
 #endif /* WEIR_REPORT_MERGED_BPF_H */
