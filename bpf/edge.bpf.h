@@ -38,7 +38,13 @@ struct passage {
 	__u32 zero;
 	struct weir_packet packet;
 	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
+	__u64 full_at;            /* stays from frame to frame: when the table of like refusals was found full */
 };
+
+static __always_inline void clear_passage(struct passage *p)
+{
+	__builtin_memset(p, 0, __builtin_offsetof(struct passage, full_at));
+}
 
 /* The frame that this processor judges: soft interrupts are off as long as it does. It stands here and not on the stack
  * because that is short, and because the verifier then knows nothing of how the packet was read, and does not walk on
@@ -454,7 +460,8 @@ static __always_inline __u16 service_of(const struct passage *p)
 {
 	if (tells_ethertype(p))
 		return (__u16)p->ethertype;
-	if (p->packet.protocol == WEIR_IPPROTO_ICMP && !p->packet.opens) /* an echo reply: its identifier is no service */
+	if (p->packet.protocol == WEIR_IPPROTO_ICMP &&
+	    !p->packet.opens) /* an echo reply: its identifier is no service */
 		return 0;
 	if (p->packet.protocol == WEIR_IPPROTO_ICMPV6 && !p->packet.opens)
 		return 129;
@@ -504,7 +511,7 @@ static __always_inline void make_merge_key(struct weir_merge_key *key, const str
 
 /* Counts what is refused; reports the first of its like. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
  * the policy only observes. */
-static __always_inline int report(void *ctx, const struct passage *p)
+static __always_inline int report(void *ctx, struct passage *p)
 {
 	const struct weir_owner *owner = owner_of(ctx, p->direction);
 	struct weir_counter *counter;
@@ -523,16 +530,18 @@ static __always_inline int report(void *ctx, const struct passage *p)
 		count_own(counter, refused);
 	table = bpf_map_lookup_elem(&merges, &slot);
 	like = table ? bpf_map_lookup_elem(table, &key) : 0;
-	if (table && !like) {
+	/* A table that is full is full for the next frames, too: it is tried once for each tick of the coarse clock. */
+	if (table && !like && p->full_at != p->now) {
 		int failed = begin_like(table, &key, owner);
 
 		if (!failed && !report_first(ctx, p)) {
 			count_own(counter, reported);
 			return key.verdict;
 		}
-		/* The ring buffer is full, or another processor was faster. Else the table is full. */
-		if (!failed || failed == ALREADY_THERE)
+		if (!failed || failed == ALREADY_THERE) /* the ring buffer is full; another processor was faster */
 			like = bpf_map_lookup_elem(table, &key);
+		else
+			p->full_at = p->now;
 	}
 	if (like) {
 		count_like(like, p->now);

@@ -60,7 +60,7 @@ static __always_inline int judge_skb(struct __sk_buff *skb, __u32 direction)
 
 	if (!p)
 		return TC_ACT_SHOT;
-	__builtin_memset(p, 0, sizeof(*p));
+	clear_passage(p);
 	p->direction = direction;
 	p->length = skb->len;
 	p->many = skb->gso_segs > 1;

@@ -76,7 +76,7 @@ int weir_edge_xdp(struct xdp_md *ctx)
 
 	if (!p)
 		return XDP_DROP;
-	__builtin_memset(p, 0, sizeof(*p));
+	clear_passage(p);
 	p->direction = WEIR_IN;
 	p->length = ctx->data_end - ctx->data;
 	return judge_frame(ctx, p) == WEIR_ALLOW ? XDP_PASS : XDP_DROP;
