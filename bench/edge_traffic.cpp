@@ -54,9 +54,14 @@ void serve()
 	}
 }
 
+std::vector<std::string> compared()
+{
+	return houses_here(
+		{"none", "empty", "empty-tc", "weir-1", "weir-100000", "weir-tc-1", "nftables-1", "iptables-1"});
+}
+
 struct Place {
-	Street street{{"none", "empty", "empty-tc", "weir-1", "weir-100000", "weir-tc-1", "nftables-1", "iptables-1"},
-		      false};
+	Street street{compared(), false};
 	Child server{Spot{street.netns(), ""}, [](Channel &) { serve(); }};
 };
 

@@ -57,6 +57,9 @@ private:
 	kernel::Where where_;
 };
 
+/// Those that this machine has the programs for.
+std::vector<std::string> houses_here(std::vector<std::string> houses);
+
 class Street {
 public:
 	Street(const std::vector<std::string> &houses, bool flooded);
