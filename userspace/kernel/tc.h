@@ -26,9 +26,9 @@ inline constexpr std::uint32_t link_type_tcx = 11; ///< BPF_LINK_TYPE_TCX
 inline constexpr std::uint32_t link_type_xdp = 6;
 constexpr bpf_attach_type tcx_type(Way way)
 {
-	// BPF_TCX_INGRESS, BPF_TCX_EGRESS: newer than the headers
-	return static_cast<bpf_attach_type>(
-		way == Way::in ? 46 : 47); // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange)
+	// BPF_TCX_INGRESS, BPF_TCX_EGRESS
+	const int number = way == Way::in ? 46 : 47;
+	return static_cast<bpf_attach_type>(number); // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange)
 }
 
 /// Attaches before all others. Invalid, with errno: this kernel has none, or refuses.
