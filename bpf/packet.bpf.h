@@ -25,6 +25,12 @@ enum {
 	WEIR_IPPROTO_MPTCP = 262, /* Linux's socket(2) only; TCP on the wire */
 };
 
+#ifdef __clang__
+#define WEIR_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define WEIR_UNROLL
+#endif
+
 /* Of bytes that packet_load() may fill by words. */
 #define WEIR_ALIGNED __attribute__((aligned(8)))
 
@@ -188,6 +194,8 @@ static __always_inline __u32 weir_parse6(void *ctx, __u32 direction, struct weir
 		return WEIR_REASON_EMBEDDED;
 
 	next = ip.next_header;
+	/* Unrolled: the verifier of 5.10 takes a loop whose end falls through to its beginning for an endless one. */
+	WEIR_UNROLL
 	for (__u32 i = 0; i <= WEIR_EXTENSIONS; i++) {
 		__u8 head[8] WEIR_ALIGNED; /* next header, length; of a fragment: offset and flags, identification */
 
