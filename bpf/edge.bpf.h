@@ -5,7 +5,8 @@
  * What leaves is admitted by an `out` row, and opens a flow; or it answers what came in by an `in` row. What comes in
  * is admitted if it answers a flow that this host opened, or by an `in` row. All else falls, and nobody is told.
  *
- * Flows are kept by both ends, in two tables: `opened`, in which only what leaves makes entries, and `accepted`, in
+ * Flows are kept by both ends, in two tables: `opened`, in which only what leaves makes entries (and what comes in on a
+ * TCP connection that a socket of this host has already), and `accepted`, in
  * which what comes in makes them, but only where an `in` row admits it; of TCP not for a SYN, which anybody can forge
  * by the million. An entry that was pushed out is made again by the next packet that a row admits, or, of TCP, found
  * in the kernel's own table of connections. So a full table refuses, for a while, and never admits.

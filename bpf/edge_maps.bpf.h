@@ -13,7 +13,7 @@ const volatile __u32 edge_link_header __weak = 14; /* bytes before the IP header
 const volatile __u32 has_coarse_clock __weak = 0;
 
 /* Flows that this host opened by an `out` row, and flows that a peer opened by an `in` row. Full: the least used one
- * goes, and is refused until a row admits it again. Each in a table of its own: no packet from outside makes an
+ * goes, and is refused until a row admits it again. Each in a table of its own: no packet that is forged makes an
  * entry in `opened`. The site may give another number of entries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
