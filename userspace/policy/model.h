@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct Row {
 	Status status = Status::mandatory;
 	std::string comment;
 	std::string zone{}; ///< "tunnel": the row belongs inside a tunnel; "": it doesn't. No column of the page
+	/// Who the socket's owner has to be: a number, or a name that the site binds in [users]; "": anyone. No column of
+	/// the page.
+	std::string user{};
 	Place place{};
 
 	/// The component whose traffic it is: source of an `out` row, destination of an `in` row.
@@ -63,7 +67,7 @@ struct Matrix {
 
 /// The host's boundary: which interfaces are held, and how.
 struct Edge {
-	bool present = false;                ///< the policy has an edge
+	bool present = false; ///< the policy has an edge
 	std::vector<std::string> interfaces; ///< names; empty: "auto", every interface that leads off the host
 	std::vector<std::string> tunnels; ///< names of interfaces that are tunnels, besides those whose kind says so
 	std::string ingress = "auto"; ///< "auto": native XDP where the driver has it, else tc; "tc"; "xdp-generic"
@@ -72,11 +76,36 @@ struct Edge {
 	bool operator==(const Edge &) const = default;
 };
 
+/// A peer that the site names by DNS name, and the addresses that its rows have at present.
+struct HostName {
+	std::string host; ///< "researcher.example.org", lower case, without the last point
+	std::vector<Prefix> within; ///< what an answer may be; sorted, none empty
+	std::vector<Prefix> addresses{}; ///< sorted; of a site file: none
+	bool operator==(const HostName &) const = default;
+};
+
+/// [windows.NAME] of a site file.
+struct WindowRule {
+	std::string name; ///< scenario of the matrix that has its rows
+	std::vector<std::string> components; ///< who gets the rows; empty: all of the host
+	std::vector<std::string> peers; ///< of key-negotiation: names from [names], instead of the matrix's own
+	std::string through; ///< id of a host service: its rows, instead of the matrix's own; or ""
+	std::uint32_t longest = 0; ///< seconds
+};
+
 /// What the names mean here.
 struct Site {
 	std::string scenario;
+	std::vector<std::string> more_scenarios{}; ///< of a host that several components share
 	std::map<std::string, std::vector<Prefix>> names; ///< researcher -> its addresses
-	std::map<std::string, std::string> cgroups; ///< component -> directory in cgroup2
+	std::map<std::string, HostName> hosts{}; ///< names that are bound to a DNS name instead
+	std::vector<std::string>
+		resolvers{}; ///< "192.0.2.53", "[2001:db8::53]:5353": who is asked; empty: resolv.conf's
+	std::map<std::string, std::uint32_t> users{}; ///< name in a row's `user` -> uid
+	/// component -> where it runs: directory in cgroup2; "unit:NAME" (systemd service, scope or slice);
+	/// "container:PATTERN" (name of a container, with * and ?)
+	std::map<std::string, std::string> cgroups;
+	std::vector<WindowRule> windows{};
 	std::vector<std::string> optional; ///< ids of the optional rows that are on
 	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
 	Edge edge{};
@@ -97,11 +126,36 @@ struct BoundRow {
 	std::uint8_t zones = zone_network;
 	bool kernel_only = false; ///< only packets that the kernel itself makes (neighbour discovery)
 	std::vector<Prefix> peers; ///< sorted, none empty
+	/// Only of sockets that this user (uid in the initial user namespace) made; nullopt: anyone's. Not at the edge.
+	std::optional<std::uint32_t> user{};
+	/// CLOCK_BOOTTIME, ns: the row holds until then, by the kernel's own clock; 0: for good.
+	std::uint64_t deadline = 0;
+	std::string window{}; ///< name of the open window that the row belongs to; "": none
+};
+
+/// An exception that the site allows: rows that nobody has until it is opened.
+struct Window {
+	std::string name; ///< of the scenario that its rows are of: "installation", "key-negotiation"
+	std::uint32_t longest = 0; ///< seconds that it may be open at a time
+	std::vector<BoundRow> rows{}; ///< bound, with no deadline
+};
+
+/// A window that is open, or was.
+struct Opening {
+	std::string window;
+	std::int64_t opened = 0; ///< UNIX time, ns
+	std::int64_t ends = 0; ///< UNIX time, ns, as it was reckoned then; for people
+	std::uint64_t deadline = 0; ///< CLOCK_BOOTTIME, ns: what the kernel goes by
+	std::string by; ///< who opened it, as text for people: "alice (uid 1000) from 192.0.2.7"
+	std::string reason; ///< why, in their words
+	std::int64_t closed = 0; ///< UNIX time, ns; 0: it is open, or it expired
+	std::string closed_by{};
+	std::string closed_reason{};
 };
 
 /// What is held to the policy: a cgroup, or the host's edge.
 struct Scope {
-	std::string cgroup; ///< directory in cgroup2; "" of the edge
+	std::string cgroup; ///< as in Site::cgroups: a directory in cgroup2, or "unit:…", "container:…"; "" of the edge
 	std::vector<std::string> components; ///< that run there, sorted; of the edge: all of the host
 	bool open_loopback = true;
 	[[nodiscard]] bool is_edge() const { return cgroup.empty(); }
@@ -116,6 +170,10 @@ struct BoundPolicy {
 	/// Rows of the matrix that the site leaves off, for `show`.
 	std::vector<Row> off;
 	Edge edge{};
+	std::vector<Window> windows{}; ///< that may be opened
+	std::vector<Opening> openings{}; ///< that are open, or were; oldest first, the last few
+	std::map<std::string, HostName> hosts{}; ///< by the peer's name in the rows
+	std::vector<std::string> resolvers{};
 
 	/// How many of the scopes are cgroups: they come first.
 	[[nodiscard]] std::size_t cgroups() const { return scopes.size() - (edge.present ? 1 : 0); }
