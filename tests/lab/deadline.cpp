@@ -78,9 +78,9 @@ public:
 			msghdr message{nullptr, 0, &data, 1, control.data(), control.size(), 0};
 			if (::recvmsg(socket_.get(), &message, MSG_DONTWAIT) < 24)
 				return all;
-			in_addr source{};
-			std::memcpy(&source, &bytes[12], sizeof(source));
-			if (source.s_addr != ::inet_addr(node4))
+			if (Address::v4(std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 |
+					std::uint32_t{bytes[14]} << 8 | bytes[15])
+				    .text() != node4)
 				continue;
 			const bool later = ((bytes[6] & 0x1f) | bytes[7]) != 0;
 			all.push_back({stamp_of(message), bytes[9],
@@ -286,14 +286,16 @@ void Deadline::keeps_the_deadline(Held held)
 		EXPECT_LE(answers.heard, deadline + tolerance()) << "an answer came in late";
 		EXPECT_GE(answers.heard, early) << "the answers ended early";
 	}
-	if (held != Held::at_the_edge)
+	if (held != Held::at_the_edge) {
 		EXPECT_GT(sent.refused, enough) << "UDP says EPERM";
+	}
 	EXPECT_GT(refused_as_closed(), enough);
 
 	for (const char *name : {"tcp4", "tcp6", "udp4-sendto", "udp6-sendto", "udp4-connect", "raw4-udp"}) {
 		const auto outcome = attempt(spot, name, find_attempt(name)->family == 6 ? internet6 : internet4, 443);
-		if (held != Held::at_the_edge)
+		if (held != Held::at_the_edge) {
 			EXPECT_EQ(outcome.text(), "refused EPERM") << name;
+		}
 		EXPECT_NE(outcome.reach, Reach::connected) << name;
 		EXPECT_NE(outcome.reach, Reach::answered) << name;
 	}
