@@ -110,6 +110,8 @@ std::vector<std::string> instances(const std::string &bpffs);
 
 /// The policy's text and generation in force, without the checks of inspect(). Cheap.
 Result<Image> read_image(const Where &);
+/// The kernel's number of the image in force: another one, another image. Cheaper still: nothing of it is read.
+Result<std::uint32_t> image_id(const Where &);
 Result<Counters> read_counters(const Where &);
 
 /// The ring buffer of an instance: one reader at a time (a lock sees to it).
