@@ -111,6 +111,14 @@ std::string interface(const Json &record, bool color)
 			   color && failed ? reset : "", text(record, "event.reason"));
 }
 
+/// A name that is followed: what happened to it is a sentence already.
+std::string name_change(const Json &record, bool color)
+{
+	const bool failed = text(record, "event.outcome") == "failure";
+	return fmt::format("{} {}NAME{}     {}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
+			   color && failed ? reset : "", text(record, "event.reason"));
+}
+
 /// " × 1234 in 0.98 s", of a record that stands for many.
 std::string times(const Json &record)
 {
@@ -244,7 +252,10 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return loss(record, color);
 	if (dataset == "weir.interface")
 		return interface(record, color);
-	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss and weir.interface");
+	if (dataset == "weir.name")
+		return name_change(record, color);
+	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss, weir.interface and "
+		    "weir.name");
 }
 
 } // namespace weir::audit
