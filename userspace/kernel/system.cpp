@@ -88,7 +88,7 @@ Uninterrupted::~Uninterrupted()
 	::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
+Result<std::string> note_path(const Where &where, std::string_view name)
 {
 	// The same instance under another mount of bpffs is another instance.
 	struct stat mount{};
@@ -97,7 +97,15 @@ Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
 	const std::string directory = "/run/weir";
 	if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
 		return system_error(directory, errno);
-	const auto path = fmt::format("{}/{}.{}.{}", directory, where.instance, mount.st_dev, purpose);
+	return fmt::format("{}/{}.{}.{}", directory, where.instance, mount.st_dev, name);
+}
+
+Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
+{
+	const auto found = note_path(where, purpose);
+	if (!found)
+		return std::unexpected(found.error());
+	const std::string &path = *found;
 	Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!fd)
 		return system_error(path, errno);
