@@ -24,7 +24,7 @@ void append_moment(std::string &out, std::string_view before, std::int64_t unix_
 
 std::string_view type_of(std::string_view action)
 {
-	return action == "window_opened" ? "creation" : action == "window_extended" ? "change" : "deletion";
+	return action == "window_opened" ? "creation" : action == "window_closed" || action == "window_expired" ? "deletion" : "change";
 }
 
 } // namespace
@@ -41,6 +41,10 @@ std::string text_of(const WindowChange &change)
 		return fmt::format("window {} was closed by {}: {}; opened by {}{}", change.name, change.by,
 				   change.reason.empty() ? "no reason was given" : change.reason, change.opened_by,
 				   cut);
+	if (change.action == "window_shortened")
+		return fmt::format("window {} ends at {}, sooner than was said: the policy that was applied allows no "
+				   "more",
+				   change.name, local_time(change.until));
 	return fmt::format("window {} was {} until {} by {}: {}", change.name,
 			   change.action == "window_opened" ? "opened" : "extended", local_time(change.until),
 			   change.by, change.reason);

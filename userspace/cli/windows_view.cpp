@@ -3,7 +3,9 @@
 
 #include "audit/events_view.h"
 #include "audit/json.h"
+#include "compile/image.h"
 #include "policy/duration.h"
+#include "policy/hosts.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
 
@@ -106,6 +108,11 @@ Result<policy::WindowRequest> window_request(const std::string &name, const std:
 				     .extend = extend,
 				     .unix_ns = now.unix_ns,
 				     .boot_ns = now.boot_ns};
+}
+
+std::string approved_digest(const BoundPolicy &policy)
+{
+	return hex(digest_of(policy::approved_text(policy)));
 }
 
 std::string utc(std::int64_t unix_ns)

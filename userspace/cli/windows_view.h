@@ -39,6 +39,9 @@ std::string allowed_windows_text(const BoundPolicy &);
 /// "  web: out node -> Internet TCP/443", a line for each row of a window.
 std::string rows_text(const std::vector<BoundRow> &, const std::string &window);
 
+/// SHA-256, in hex, of what was approved: it stays the same when windows open and DNS names move.
+std::string approved_digest(const BoundPolicy &);
+
 std::string utc(std::int64_t unix_ns); ///< RFC 3339, for machines
 
 } // namespace weir::cli

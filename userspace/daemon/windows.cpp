@@ -32,6 +32,11 @@ Result<BoundPolicy> policy_of(const Image &image)
 	return text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
 }
 
+std::pair<std::string, std::uint64_t> key_of(const Opening &opening)
+{
+	return {opening.window, opening.deadline};
+}
+
 std::uint64_t first_end(const BoundPolicy &policy)
 {
 	std::uint64_t first = 0;
@@ -103,7 +108,7 @@ void Windows::end()
 	if (cut)
 		for (const auto &opening : before->openings)
 			if (opening.closed == 0 && opening.deadline <= now)
-				cut_[{opening.window, opening.opened}] = cut->connections.size();
+				cut_[key_of(opening)] = cut->connections.size();
 	constexpr int patience = 0; // while it waited for others, no event would be read
 	const auto changed = kernel::change(
 		where_,
@@ -130,19 +135,25 @@ void Windows::tell(Sink &sink)
 		if (!tell(sink, opening))
 			return; // in their order: what comes later waits, too
 	std::erase_if(told_, [&](const auto &each) {
-		return std::ranges::none_of(openings_, [&](const Opening &opening) {
-			return Key(opening.window, opening.opened) == each.first;
-		});
+		return std::ranges::none_of(openings_, [&](const Opening &one) { return key_of(one) == each.first; });
 	});
+}
+
+/// How an opening that wasn't told of began.
+std::string Windows::beginning(const Opening &opening) const
+{
+	const bool extends = std::ranges::any_of(openings_, [&](const Opening &one) {
+		return &one < &opening && one.window == opening.window && one.opened == opening.opened;
+	});
+	const bool replaces = std::ranges::any_of(told_, [&](const auto &each) {
+		return each.first.first == opening.window && each.second.opened == opening.opened;
+	});
+	return extends ? "window_extended" : replaces ? "window_shortened" : "window_opened";
 }
 
 /// False when the sink has no room.
 bool Windows::tell(Sink &sink, const Opening &opening)
 {
-	const Key key(opening.window, opening.opened);
-	const auto at = told_.find(key);
-	Told told = at == told_.end() ? Told{} : at->second;
-	const auto now = boot_ns();
 	audit::WindowChange change{.name = opening.window,
 				   .by = opening.by,
 				   .reason = opening.reason,
@@ -151,33 +162,42 @@ bool Windows::tell(Sink &sink, const Opening &opening)
 				   .opened = opening.opened,
 				   .until = wall(opening.deadline),
 				   .at = opening.opened};
-	if (told.deadline != opening.deadline) {
-		change.action = told.deadline == 0 ? "window_opened" : "window_extended";
-		if (told.deadline != 0)
+	if (!told_.contains(key_of(opening))) {
+		change.action = beginning(opening);
+		if (change.action != "window_opened")
 			change.at = clock_ns(CLOCK_REALTIME);
-		if (!say_it(sink, change))
+		if (change.action == "window_shortened") // by a policy that was applied
+			change.by = change.reason = "";
+		if (!put(sink, change))
 			return false;
-		told.deadline = opening.deadline;
-		told_[key] = told;
+		told_[key_of(opening)].opened = opening.opened;
 	}
-	const bool is_over = opening.closed != 0 || opening.deadline <= now;
-	if (told.ended || !is_over)
+	return tell_end(sink, opening, std::move(change));
+}
+
+bool Windows::tell_end(Sink &sink, const Opening &opening, audit::WindowChange change)
+{
+	auto &told = told_[key_of(opening)];
+	if (told.ended || (opening.closed == 0 && opening.deadline > boot_ns()))
 		return true;
+	const bool goes_on = std::ranges::any_of(openings_, [&](const Opening &one) {
+		return &one > &opening && one.window == opening.window && one.opened == opening.opened;
+	});
 	change.action = opening.closed != 0 ? "window_closed" : "window_expired";
 	change.at = opening.closed != 0 ? opening.closed : change.until;
 	change.by = opening.closed_by;
 	change.reason = opening.closed_reason;
-	if (const auto cut = cut_.find(key); cut != cut_.end())
+	if (const auto cut = cut_.find(key_of(opening)); cut != cut_.end())
 		change.cut = cut->second;
-	if (!say_it(sink, change))
+	if (!goes_on && !put(sink, change))
 		return false;
 	told.ended = true;
-	told_[key] = told;
-	cut_.erase(key);
+	unwritten_ = true;
+	cut_.erase(key_of(opening));
 	return true;
 }
 
-bool Windows::say_it(Sink &sink, audit::WindowChange change)
+bool Windows::put(Sink &sink, const audit::WindowChange &change)
 {
 	if (sink.is_full())
 		return false;
@@ -187,8 +207,8 @@ bool Windows::say_it(Sink &sink, audit::WindowChange change)
 	return true;
 }
 
-// A line for each opening: when it was opened, its deadline, whether it was told that it ended, its name. It stands beside
-// the locks, so it goes with the next boot, as windows do.
+// A line for each opening: its deadline, when it was opened, whether it was told that it ended, its name. It stands
+// beside the locks, so it goes with the next boot, as windows do.
 void Windows::recall()
 {
 	const auto path = kernel::note_path(where_, "windows");
@@ -197,7 +217,7 @@ void Windows::recall()
 		std::istringstream words(line);
 		Key key;
 		Told told;
-		if (words >> key.second >> told.deadline >> told.ended >> std::ws && std::getline(words, key.first))
+		if (words >> key.second >> told.opened >> told.ended >> std::ws && std::getline(words, key.first))
 			told_[key] = told;
 	}
 }
@@ -212,7 +232,7 @@ void Windows::written()
 	const auto fresh = *path + ".new";
 	std::ofstream file(fresh, std::ios::trunc);
 	for (const auto &[key, told] : told_)
-		file << key.second << ' ' << told.deadline << ' ' << told.ended << ' ' << key.first << '\n';
+		file << key.second << ' ' << told.opened << ' ' << told.ended << ' ' << key.first << '\n';
 	file.close();
 	// Without the note the next run tells again: better than not at all.
 	if (file && std::rename(fresh.c_str(), path->c_str()) == 0)

@@ -33,19 +33,20 @@ public:
 	void look_again() { generation_ = 0; }
 
 private:
-	/// What is known of an opening, by window and moment.
-	using Key = std::pair<std::string, std::int64_t>;
+	/// An opening has one end: its window and its deadline (boot clock, ns) name it. What extends it is another one.
+	using Key = std::pair<std::string, std::uint64_t>;
 	struct Told {
-		std::uint64_t deadline = 0; ///< boot clock, ns
+		std::int64_t opened = 0; ///< UNIX time, ns
 		bool ended = false;
-		bool operator==(const Told &) const = default;
 	};
 
 	void read();
 	void end();
 	void tell(Sink &);
 	bool tell(Sink &, const Opening &);
-	bool say_it(Sink &, audit::WindowChange);
+	bool tell_end(Sink &, const Opening &, audit::WindowChange);
+	bool put(Sink &, const audit::WindowChange &);
+	[[nodiscard]] std::string beginning(const Opening &) const;
 	void set_timer();
 	void recall();
 

@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <map>
 #include <set>
 #include <thread>
@@ -27,13 +26,6 @@
 namespace weir::kernel {
 
 namespace {
-
-std::uint64_t boot_clock()
-{
-	timespec now{};
-	::clock_gettime(CLOCK_BOOTTIME, &now);
-	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 Question question_of(const PeerSocket &one, std::uint8_t scope, Direction dir, std::uint8_t zone)
 {

@@ -71,9 +71,12 @@ struct Applied {
 	bool first = false;       ///< programs were loaded and attached, not only the policy swapped
 	std::string digest;
 	double publish_ms = 0;    ///< from a complete image in user space to the swap, the swap included
+	BoundPolicy policy{};     ///< in force now: of apply(), with the windows that were open and still may be
+	std::optional<BoundPolicy> before{}; ///< that was in force; of apply(): nullopt when there was none that can be read
 };
 
-/// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before.
+/// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
+/// are open, and that the policy has, too, stay open until the same moment; others are closed.
 Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
 
 /// Brings the edge to the interfaces that are there now: attaches to those that appeared, forgets those that went.

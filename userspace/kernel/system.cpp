@@ -14,6 +14,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 namespace weir::kernel {
 
@@ -44,7 +45,24 @@ sigset_t ending_signals()
 	return set;
 }
 
+std::int64_t clock_ns(clockid_t clock)
+{
+	timespec now{};
+	::clock_gettime(clock, &now);
+	return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
 } // namespace
+
+std::uint64_t boot_clock()
+{
+	return static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
+}
+
+std::int64_t wall_clock()
+{
+	return clock_ns(CLOCK_REALTIME);
+}
 
 std::unexpected<Error> system_error(const std::string &what, int error)
 {
