@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,14 @@ struct Applied {
 /// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
 /// are open, and that the policy has, too, stay open until the same moment; others are closed.
 Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
+
+/// Takes the policy in force, changes it by `how`, and publishes it by one swap, under the instance's lock, for which it
+/// waits up to `patience` seconds. It observes if it did. nullopt, from `how` and from here: there is nothing to change.
+/// An error of `how`, and any other: the kernel is as before. `how` may not change which cgroups and interfaces are held.
+/// Exit::absent when the instance is not loaded.
+Result<std::optional<Applied>> change(const Where &,
+				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
+				      int patience = 10);
 
 /// Brings the edge to the interfaces that are there now: attaches to those that appeared, forgets those that went.
 /// Gives a line for each change, "holds eth1 (network; xdp, tcx)"; none: all was well, or the policy has no edge.
