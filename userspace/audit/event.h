@@ -81,7 +81,7 @@ void append_interface_json(std::string &out, const InterfaceChange &, std::strin
 /// What happened to a window: that it was opened, extended, closed, or that its time was over; or shortened, by a policy
 /// that was applied and allows less.
 struct WindowChange {
-	std::string action; ///< "window_opened", "window_extended", "window_shortened", "window_closed", "window_expired"
+	std::string action{}; ///< "window_opened", "window_extended", "window_shortened", "window_closed", "window_expired"
 	std::string name;
 	std::string by;     ///< who did it, a name first; "": nobody that is known
 	std::string reason; ///< why, in their words; "" as `by`

@@ -41,7 +41,7 @@ struct Changed {
 	kernel::Cut cut; ///< what lived by rows that went with it
 };
 
-Result<Changed> change(const kernel::Where &where, const std::function<Result<BoundPolicy>(const BoundPolicy &)> &how)
+Result<Changed> publish(const kernel::Where &where, const std::function<Result<BoundPolicy>(const BoundPolicy &)> &how)
 {
 	Changed changed;
 	const auto applied =
@@ -92,7 +92,7 @@ Result<Exit> open(const OpenOptions &options, const Context &context)
 					    text_of(this_person()), now);
 	if (!request)
 		return std::unexpected(request.error());
-	const auto changed = change(context.where, [&](const BoundPolicy &policy) {
+	const auto changed = publish(context.where, [&](const BoundPolicy &policy) {
 		auto punctual = *request;
 		const auto moment = Moment::now(); // the lock may have been waited for
 		punctual.unix_ns = moment.unix_ns;
@@ -138,7 +138,7 @@ Result<Exit> close(const CloseOptions &options, const Context &context)
 		if (auto good = check_reason(options.reason); !good)
 			return std::unexpected(std::move(good).error());
 	const auto by = text_of(this_person());
-	const auto changed = change(context.where, [&](const BoundPolicy &policy) {
+	const auto changed = publish(context.where, [&](const BoundPolicy &policy) {
 		return policy::close_window(policy, options.name, by, options.reason, Moment::now().unix_ns);
 	});
 	if (!changed)

@@ -94,7 +94,7 @@ Result<std::vector<PeerSocket>> peer_sockets()
 	std::vector<PeerSocket> all;
 	for (const auto &[protocol, states] : {std::pair<std::uint8_t, std::uint32_t>{IPPROTO_TCP, tcp_states},
 					       std::pair<std::uint8_t, std::uint32_t>{IPPROTO_UDP, udp_states}})
-		for (const std::uint8_t family : {AF_INET, AF_INET6}) {
+		for (const auto family : std::array<std::uint8_t, 2>{AF_INET, AF_INET6}) {
 			std::array<char, 256> buffer{};
 			auto *request = put_request(buffer, SOCK_DIAG_BY_FAMILY, request_of(family, protocol, states));
 			const auto before = all.size();
