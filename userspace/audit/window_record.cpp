@@ -24,7 +24,9 @@ void append_moment(std::string &out, std::string_view before, std::int64_t unix_
 
 std::string_view type_of(std::string_view action)
 {
-	return action == "window_opened" ? "creation" : action == "window_closed" || action == "window_expired" ? "deletion" : "change";
+	return action == "window_opened"                                 ? "creation"
+	       : action == "window_closed" || action == "window_expired" ? "deletion"
+									 : "change";
 }
 
 } // namespace

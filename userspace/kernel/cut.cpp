@@ -27,7 +27,7 @@ namespace weir::kernel {
 
 namespace {
 
-Question question_of(const PeerSocket &one, std::uint8_t scope, Direction dir, std::uint8_t zone)
+Question question_of(const PeerSocket &one, std::uint8_t scope, Direction dir, std::uint8_t zone, std::uint64_t now)
 {
 	Question question;
 	question.scope = scope;
@@ -36,6 +36,8 @@ Question question_of(const PeerSocket &one, std::uint8_t scope, Direction dir, s
 	question.remote = one.remote;
 	question.port = dir == Direction::out ? one.remote_port : one.local_port;
 	question.zone = zone;
+	question.user = one.uid;
+	question.now = now;
 	return question;
 }
 
@@ -157,9 +159,9 @@ bool Ended::is_ended(const PeerSocket &one, std::uint8_t scope, std::uint8_t zon
 		for (const auto dir : {Direction::out, Direction::in}) {
 			if ((zones & zone) == 0)
 				continue;
-			if (ask(now_, question_of(one, scope, dir, zone)).allowed)
+			if (ask(now_, question_of(one, scope, dir, zone, boot_ns_)).allowed)
 				return false;
-			admitted = admitted || evaluate(before_, question_of(one, *was, dir, zone)).allowed;
+			admitted = admitted || evaluate(before_, question_of(one, *was, dir, zone, boot_ns_)).allowed;
 		}
 	return admitted;
 }

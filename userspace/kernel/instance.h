@@ -73,7 +73,8 @@ struct Applied {
 	std::string digest;
 	double publish_ms = 0;    ///< from a complete image in user space to the swap, the swap included
 	BoundPolicy policy{};     ///< in force now: of apply(), with the windows that were open and still may be
-	std::optional<BoundPolicy> before{}; ///< that was in force; of apply(): nullopt when there was none that can be read
+	std::optional<BoundPolicy>
+		before{}; ///< that was in force; of apply(): nullopt when there was none that can be read
 };
 
 /// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
