@@ -58,15 +58,15 @@ Hosts::Hosts(kernel::Where where, Pace pace)
 
 void Hosts::read_policy()
 {
-	const auto id = kernel::image_id(where_);
-	if (!id || *id == image_)
+	const auto generation = kernel::read_generation(where_);
+	if (!generation || *generation == generation_)
 		return;
 	const auto image = kernel::read_image(where_);
 	const auto text = image ? text_of(*image) : Result<std::string>(std::unexpected(image.error()));
 	const auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
 	if (!policy)
 		return;
-	image_ = *id;
+	generation_ = *generation;
 	resolvers_ = policy->resolvers;
 	std::erase_if(followed_, [&](const Each &each) {
 		const auto host = policy->hosts.find(each.first);

@@ -42,7 +42,7 @@ public:
 	/// Once a second, and at the start: reads the policy if it is another one, begins what is due.
 	void tick(Sink &);
 	/// Another instance has taken the name.
-	void look_again() { image_ = 0; }
+	void look_again() { generation_ = 0; }
 
 private:
 	/// One name of the policy in force.
@@ -75,7 +75,7 @@ private:
 	kernel::Where where_;
 	Pace pace_;
 	Fd epoll_; ///< of all look-ups under way
-	std::uint32_t image_ = 0;
+	std::uint32_t generation_ = 0; ///< of what followed_ was read from
 	std::map<std::string, Followed> followed_; ///< by the rows' name
 	std::vector<std::string> resolvers_;
 	Complaint complaint_;

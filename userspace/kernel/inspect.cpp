@@ -95,18 +95,17 @@ Result<Image> read_image(const Where &where)
 	return published(images->get());
 }
 
-Result<std::uint32_t> image_id(const Where &where)
+Result<std::uint32_t> read_generation(const Where &where)
 {
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
 	const auto images = open_pin(where.directory() + "/maps/images");
 	if (!images)
 		return std::unexpected(images.error());
-	const __u32 slot = 0;
-	__u32 id = 0;
-	if (bpf_map_lookup_elem(images->get(), &slot, &id) != 0)
-		return system_error("reading which image is published", errno);
-	return id;
+	const auto header = published_header(images->get());
+	if (!header)
+		return std::unexpected(header.error());
+	return header->generation;
 }
 
 Result<Counters> read_counters(const Where &where)

@@ -90,11 +90,11 @@ Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Whe
 	return std::exchange(fake().merges, {});
 }
 
-Result<std::uint32_t> image_id(const Where &)
+Result<std::uint32_t> read_generation(const Where &)
 {
 	if (!fake().loaded)
 		return fail(Exit::absent, "not loaded");
-	return fake().image_id;
+	return fake().generation;
 }
 
 Result<std::optional<Applied>> change(const Where &,
@@ -111,7 +111,6 @@ Result<std::optional<Applied>> change(const Where &,
 	if (!*changed)
 		return std::nullopt;
 	fake().policy = std::move(**changed);
-	fake().image_id++;
 	Applied applied;
 	applied.generation = ++fake().generation;
 	return applied;

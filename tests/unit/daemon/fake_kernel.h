@@ -31,7 +31,6 @@ struct FakeKernel {
 	bool deaf = false; ///< watch_interfaces() fails
 	BoundPolicy policy;
 	std::uint32_t generation = 1;
-	std::uint32_t image_id = 1; ///< another one each time that change() publishes
 	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
 	int opened = 0;

@@ -300,7 +300,7 @@ TEST_F(HostsTest, AnotherPolicyIsFollowedInstead)
 	fake().policy.rows.clear();
 	fake().policy.hosts.clear();
 	add("vpnserver", "vpn.example.org");
-	fake().image_id++;
+	fake().generation++;
 	zone_.set({"192.0.2.12"});
 	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
 	EXPECT_EQ(server_.asked().back().name, "vpn.example.org");
