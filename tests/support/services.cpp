@@ -145,19 +145,30 @@ Service forward(const Spot &spot, std::uint16_t port, const std::string &to_addr
 		port};
 }
 
+namespace {
+
+Finished curl(const Spot &spot, const std::string &url, const std::vector<std::string> &more)
+{
+	std::vector<std::string> argv{"curl", "--silent",   "--show-error", "--fail",	 "--noproxy",
+				      "*",    "--insecure", "--output",	    "/dev/null", url};
+	argv.insert(argv.end(), more.begin(), more.end());
+	return execute(argv, "", spot, Millis(60000));
+}
+
+} // namespace
+
 std::string fetch(const Spot &spot, const std::string &url, const std::vector<std::string> &more)
 {
-	std::vector<std::string> argv{"curl", "--silent",   "--show-error", "--fail",   "--noproxy",
-				      "*",    "--insecure", "--output",     "/dev/null"};
-	argv.insert(argv.end(), more.begin(), more.end());
-	argv.push_back(url);
-	const Finished done = execute(argv, "", spot, Millis(30000));
+	const Finished done = curl(spot, url, more);
 	return done.status == 0 ? "" : "curl " + url + ": " + done.err;
 }
 
 bool is_out_of_reach(const Spot &spot, const std::string &url)
 {
-	return !fetch(spot, url, {"--connect-timeout", "1"}).empty();
+	constexpr int no_connection = 7;
+	constexpr int time_is_over = 28;
+	const int status = curl(spot, url, {"--connect-timeout", "1"}).status;
+	return status == no_connection || status == time_is_over;
 }
 
 GrpcNode::GrpcNode(const Spot &spot, const std::string &researcher, const std::vector<std::string> &before)
