@@ -19,6 +19,16 @@ namespace {
 const std::string support = std::string(WEIR_SOURCE_DIR) + "/tests/support/";
 constexpr const char *python = "/usr/bin/python3"; // Debian's, which has Debian's gRPC
 
+/// python -c TEXT ROLE …: as text, for users who may not read the sources.
+std::vector<std::string> grpc_peer(const std::vector<std::string> &words)
+{
+	std::ostringstream text;
+	text << std::ifstream(support + "grpc_peer.py").rdbuf();
+	std::vector<std::string> argv{python, "-c", text.str()};
+	argv.insert(argv.end(), words.begin(), words.end());
+	return argv;
+}
+
 Millis patience(Millis usual)
 {
 	return std::getenv("WEIR_TEST_EMULATED") == nullptr ? usual : usual * 10;
@@ -89,8 +99,8 @@ void make_certificate(const std::string &directory)
 Service grpc_researcher(const Spot &spot, const std::string &directory, std::uint16_t port)
 {
 	return {spot,
-		{python, support + "grpc_peer.py", "server", file_in(directory, "certificate.pem"),
-		 file_in(directory, "key.pem"), std::to_string(port)},
+		grpc_peer({"server", file_in(directory, "certificate.pem"), file_in(directory, "key.pem"),
+			   std::to_string(port)}),
 		port};
 }
 
@@ -149,8 +159,8 @@ namespace {
 
 Finished curl(const Spot &spot, const std::string &url, const std::vector<std::string> &more)
 {
-	std::vector<std::string> argv{"curl", "--silent",   "--show-error", "--fail",	 "--noproxy",
-				      "*",    "--insecure", "--output",	    "/dev/null", url};
+	std::vector<std::string> argv{"curl", "--silent",   "--show-error", "--fail",    "--noproxy",
+				      "*",    "--insecure", "--output",     "/dev/null", url};
 	argv.insert(argv.end(), more.begin(), more.end());
 	return execute(argv, "", spot, Millis(60000));
 }
@@ -176,7 +186,8 @@ GrpcNode::GrpcNode(const Spot &spot, const std::string &researcher, const std::v
 		  [&] {
 			  std::vector<std::string> argv{"/usr/bin/env", "WEIR_KEEPALIVE_MS=200"};
 			  argv.insert(argv.end(), before.begin(), before.end());
-			  argv.insert(argv.end(), {python, support + "grpc_peer.py", "node", researcher, "--once"});
+			  const auto peer = grpc_peer({"node", researcher, "--once"});
+			  argv.insert(argv.end(), peer.begin(), peer.end());
 			  return argv;
 		  }(),
 		  "", spot)
@@ -206,9 +217,9 @@ std::string GrpcNode::broken(Millis usual)
 std::string grpc_exchange(const Spot &spot, const std::string &directory, const std::string &address,
 			  const std::string &seconds)
 {
-	const Finished done = execute({python, support + "grpc_peer.py", "client",
-				       file_in(directory, "certificate.pem"), address, "3", seconds},
-				      "", spot, Millis(60000));
+	const Finished done =
+		execute(grpc_peer({"client", file_in(directory, "certificate.pem"), address, "3", seconds}), "", spot,
+			Millis(60000));
 	return done.status == 0 ? "" : "gRPC: " + done.out + done.err;
 }
 
