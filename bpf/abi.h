@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 #define WEIR_MAGIC 0x72696577u /* "weir" */
-#define WEIR_FORMAT 2u         /* of the image and of the events; a loader refuses any other */
+#define WEIR_FORMAT 3u         /* of the image and of the events; a loader refuses any other */
 
 /* ---- What is asked, and what is answered ------------------------------------------------------ */
 
@@ -60,7 +60,9 @@ enum weir_reason {
 	WEIR_REASON_NO_POLICY = 10,  /* no image is published: nothing is admitted */
 	WEIR_REASON_INTERFACE = 11,  /* packet gate: by an interface that the edge gate doesn't hold */
 	WEIR_REASON_ETHERTYPE = 12,  /* a frame that is neither IP nor ARP nor of a type that the site lists */
-	WEIR_REASONS = 13,
+	WEIR_REASON_USER = 13,       /* a row admits it, but for another user */
+	WEIR_REASON_CLOSED = 14,     /* the window whose row admitted it has ended */
+	WEIR_REASONS = 15,
 };
 
 #define WEIR_NO_ROW 0xffffffffu
@@ -177,6 +179,7 @@ struct weir_line {
 enum weir_image_flags {
 	WEIR_IMAGE_OBSERVE = 1, /* report, refuse nothing */
 	WEIR_IMAGE_EDGE = 2,    /* the policy has an edge: the packet gate refuses what passes by other interfaces */
+	WEIR_IMAGE_DEADLINES = 4, /* some rows end: only then is the clock read */
 };
 
 struct weir_header {
@@ -235,23 +238,29 @@ struct weir_address {
 #define WEIR_MAX_CLASS 0xffffffu
 
 /* 2 in a line; an entry with port_class 0 is empty. */
-#define WEIR_CELL_ROWS 6u /* one for each circumstance in which rows differ: three zones, two origins */
+/* Without users and deadlines as many as there are circumstances in which rows differ: three zones, two origins. */
+#define WEIR_CELL_ROWS 6u
 struct weir_cell {
 	__u32 address_class;
 	__u32 port_class;
-	__u32 rows[WEIR_CELL_ROWS]; /* number of the row + 1, in the order of the policy; 0 ends it */
+	/* Number of the row + 1, 0 ends it. In the order in which they decide: rows for good, in the order of the
+	 * policy; then those with a deadline, later ones first. */
+	__u32 rows[WEIR_CELL_ROWS];
 };
 #define WEIR_CELL_SLOTS 2u
 
 enum weir_row_flags {
 	WEIR_ROW_KERNEL = 1, /* only packets that the kernel itself makes, with hop limit 255 or the group's own */
+	WEIR_ROW_USER = 2,   /* only of sockets that this user made */
 };
 
 /* 4 in a line. */
 struct weir_row {
-	__u32 zones; /* mask of enum weir_zone */
-	__u32 flags; /* enum weir_row_flags */
-	__u32 zero[2];
+	__u64 deadline; /* boot clock (CLOCK_BOOTTIME), ns: it holds before that; 0: for good */
+	__u32 user;     /* uid in the initial user namespace, with WEIR_ROW_USER */
+	__u8 zones;     /* mask of enum weir_zone */
+	__u8 flags;     /* enum weir_row_flags */
+	__u8 zero[2];
 };
 #define WEIR_ROW_SLOTS 4u
 #define WEIR_TALLY_SLOTS 8u /* __u64 each, 8 in a line */
@@ -381,16 +390,20 @@ struct weir_fragment {
 	__u64 seen;       /* monotonic clock, ns */
 	__u32 generation;
 	__u32 end;        /* where the first part's payload ends: a later part that begins before overlaps it */
+	__u64 asked;      /* a row with a deadline admitted it: what to ask anew of each part; else 0 */
 };
 
 #define WEIR_FRAGMENTS 4096u
 
-/* Who opened a socket: kept on it, and on the connections that a listening socket accepts. */
+/* Whose a socket is: kept on it, and on the connections that a listening socket accepts. All uids are real ones, in the
+ * initial user namespace. */
 struct weir_owner {
-	__u32 pid;
+	__u32 pid; /* who made it, or was the last to connect it: for people */
 	__u32 uid;
 	__u32 gid;
 	__u32 foreign; /* the socket is of another network namespace than the policy's edge */
+	__u32 maker; /* uid of who made it, which never changes: rows with a user go by it */
+	__u32 made; /* 1: `maker` is known. Nobody saw the kernel make a subflow of MPTCP, for one */
 	char comm[WEIR_COMM_SIZE];
 };
 
@@ -410,13 +423,13 @@ WEIR_ASSERT(sizeof(struct weir_cell) * WEIR_CELL_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_row) * WEIR_ROW_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_event) == 144);
 WEIR_ASSERT(sizeof(struct weir_flow_key) == 32);
-WEIR_ASSERT(sizeof(struct weir_owner) == 32);
+WEIR_ASSERT(sizeof(struct weir_owner) == 40);
 WEIR_ASSERT(sizeof(struct weir_merge_key) == 56);
 WEIR_ASSERT(sizeof(struct weir_merge) == 48);
 WEIR_ASSERT(sizeof(struct weir_edge_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
 WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);
-WEIR_ASSERT(sizeof(struct weir_fragment) == 16);
+WEIR_ASSERT(sizeof(struct weir_fragment) == 24);
 WEIR_ASSERT(sizeof(struct weir_counter) == 48);
 
 #endif /* WEIR_ABI_H */

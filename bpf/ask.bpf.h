@@ -6,11 +6,12 @@
 #ifndef WEIR_ASK_BPF_H
 #define WEIR_ASK_BPF_H
 
-#include <linux/types.h>
+#include "bpf/verdict.bpf.h"
 
-/* The answer: generation of the image that judged << 32 | reason << 8 | observe << 1 | allowed. */
+/* The answer: generation of the image that judged << 32 | reason << 8 | these. */
 #define WEIR_ANSWER_ALLOWED 1ull
 #define WEIR_ANSWER_OBSERVE 2ull
+#define WEIR_ANSWER_ENDS 4ull /* by a row with a deadline: it is of this packet, and nobody keeps it for the next */
 
 static __always_inline __u32 answer_generation(__u64 answer)
 {
@@ -22,6 +23,18 @@ static __always_inline __u8 answer_reason(__u64 answer)
 	return (__u8)(answer >> 8);
 }
 
+/* May it be kept for the packets that follow? */
+static __always_inline int answer_lasts(__u64 answer)
+{
+	return (answer & (WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) == WEIR_ANSWER_ALLOWED;
+}
+
+/* Who made the socket, as weir_ask() takes it; 0: not known, and no row with a user holds. */
+static __always_inline __u64 maker_of(const struct weir_owner *owner)
+{
+	return owner ? (__u64)(owner->made & 1) << 32 | owner->maker : 0;
+}
+
 /* The circumstances, packed: port, protocol, direction, zone, from_kernel as in struct weir_question. */
 static __always_inline __u64 circumstances(__u32 direction, __u32 protocol, __u32 port, __u32 zone, __u32 from_kernel)
 {
@@ -31,8 +44,8 @@ static __always_inline __u64 circumstances(__u32 direction, __u32 protocol, __u3
 
 /*
  * Judges by the image in force. `remote_high` and `remote_low` are the two halves of the remote address as they lie
- * in memory (network order); `what` is circumstances(). Tallies the row that admits.
+ * in memory (network order); `what` is circumstances(), `user` who made the socket. Tallies the row that admits.
  */
-__u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what);
+__u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what, __u64 user);
 
 #endif /* WEIR_ASK_BPF_H */

@@ -37,6 +37,7 @@ struct passage {
 	__u32 ethertype;
 	__u32 own;        /* a kernel on this link made it for itself */
 	__u32 zero;
+	__u64 asked;      /* what weir_ask() was asked last */
 	struct weir_packet packet;
 	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
 	__u64 full_at;            /* stays from frame to frame: when the table of like refusals was found full */
@@ -92,17 +93,28 @@ static __always_inline void allow(struct passage *p)
 
 static __always_inline void refuse(struct passage *p, __u32 reason)
 {
-	p->answer = (p->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED)) | reason << 8;
+	p->answer = (p->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) | reason << 8;
+}
+
+/* Whose a packet is nobody knows here: the edge's rows have no users. */
+static __always_inline void ask_again(struct passage *p, const __u32 remote[4], __u64 what)
+{
+	p->asked = what;
+	p->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2], what, 0);
 }
 
 /* Ask the rows of `direction`, which is not always the way the packet travels, about its flow. */
 static __always_inline void ask_rows(struct passage *p, __u32 direction)
 {
-	const __u32 *remote = (const __u32 *)p->key.remote;
 	__u32 port = direction == WEIR_OUT ? p->key.remote_port : p->key.local_port;
 
-	p->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
-			     circumstances(direction, p->key.protocol, port, edge_zone, p->own));
+	ask_again(p, (const __u32 *)p->key.remote, circumstances(direction, p->key.protocol, port, edge_zone, p->own));
+}
+
+/* Of a flow that the packet belongs to: the generation that it need not be judged by anew. None has the number 0. */
+static __always_inline __u32 lasting_generation(const struct passage *p)
+{
+	return answer_lasts(p->answer) ? answer_generation(p->answer) : 0;
 }
 
 static __always_inline __u64 lifetime(__u8 protocol, __u32 phase)
@@ -144,11 +156,12 @@ static __always_inline void note_packet(struct weir_edge_flow *flow, const struc
 
 /*
  * Does the packet belong to a flow of this table, which was opened the way of `opener`? A policy that came after the
- * flow judges it anew. Only the side that a row speaks of keeps a flow alive: answers alone don't.
+ * flow judges it anew, and each packet of what a row with a deadline admits. Only the side that a row speaks of keeps a flow alive: answers alone don't.
  */
 static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 {
 	struct weir_edge_flow *flow = bpf_map_lookup_elem(table, &p->key);
+	__u32 generation;
 
 	if (!is_alive(flow, p))
 		return 0;
@@ -156,7 +169,9 @@ static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 		ask_rows(p, opener);
 		if (!allowed(p))
 			return 0;
-		flow->generation = answer_generation(p->answer);
+		generation = lasting_generation(p);
+		if (flow->generation != generation)
+			flow->generation = generation;
 	}
 	note_packet(flow, p, opener, p->direction == opener);
 	allow(p);
@@ -165,7 +180,7 @@ static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 
 static __always_inline void begin(const struct passage *p, void *table, __u32 phase)
 {
-	struct weir_edge_flow flow = {.seen = p->now, .generation = answer_generation(p->answer), .phase = phase};
+	struct weir_edge_flow flow = {.seen = p->now, .generation = lasting_generation(p), .phase = phase};
 
 	bpf_map_update_elem(table, &p->key, &flow, BPF_ANY);
 }
@@ -258,8 +273,12 @@ static __always_inline void judge_part(struct passage *p)
 	make_fragment_key(&key, p);
 	first = bpf_map_lookup_elem(&fragments, &key);
 	refuse(p, WEIR_REASON_FRAGMENT);
-	if (first && first->seen + WEIR_LIFE_FRAGMENTS * SECOND_NS >= p->now && first->generation == p->generation &&
-	    p->packet.part_at >= first->end)
+	if (!first || first->seen + WEIR_LIFE_FRAGMENTS * SECOND_NS < p->now || first->generation != p->generation ||
+	    p->packet.part_at < first->end)
+		return;
+	if (first->asked)
+		ask_again(p, p->packet.remote, first->asked);
+	else
 		allow(p);
 }
 
@@ -413,6 +432,11 @@ static __always_inline void note_first_part(const struct passage *p)
 		.end = p->packet.total - p->packet.parts,
 	};
 
+	if (p->answer & WEIR_ANSWER_ENDS) {
+		if (p->packet.error) /* no row speaks of who sends it; and errors are short */
+			return;
+		first.asked = p->asked;
+	}
 	make_fragment_key(&part, p);
 	bpf_map_update_elem(&fragments, &part, &first, BPF_ANY);
 }

@@ -39,20 +39,17 @@ static __always_inline int allowed(const struct judgement *j)
 
 static __always_inline void refuse(struct judgement *j, __u32 reason)
 {
-	j->answer = (j->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED)) | reason << 8;
+	j->answer = (j->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) | reason << 8;
 }
 
 /* With an edge, each interface of the host is one that the edge gate holds, or its traffic is refused here. A socket of
  * another network namespace (a container's) has interfaces of its own: what leaves the host by them meets the edge. */
-static __always_inline void find_zone(struct judgement *j)
+static __always_inline void find_zone(struct judgement *j, const struct weir_owner *owner)
 {
 	const struct weir_interface *interface;
-	const struct weir_owner *owner = 0;
 
 	if (j->zone)
 		return;
-	if (j->has_edge && j->sk)
-		owner = bpf_sk_storage_get(&owners, j->sk, 0, 0);
 	if (!j->has_edge || (owner && owner->foreign)) {
 		j->zone = WEIR_ZONE_NETWORK;
 		return;
@@ -63,18 +60,27 @@ static __always_inline void find_zone(struct judgement *j)
 }
 
 /* Ask the rows of `direction`, which is not always the way the packet travels. */
-static __always_inline void ask_rows(struct judgement *j, __u32 direction)
+static __always_inline void ask_about(struct judgement *j, __u32 direction, const __u32 remote[4], __u32 protocol,
+				      __u32 port, __u32 kernel)
 {
-	const __u32 *remote = j->packet.remote;
-	__u32 port = direction == WEIR_OUT ? j->packet.remote_port : j->packet.local_port;
+	const struct weir_owner *owner = 0;
 
-	find_zone(j);
+	if (j->sk)
+		owner = bpf_sk_storage_get(&owners, j->sk, 0, 0);
+	find_zone(j, owner);
 	if (!j->zone) {
 		refuse(j, WEIR_REASON_INTERFACE);
 		return;
 	}
 	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
-			     circumstances(direction, j->packet.protocol, port, j->zone, j->kernel));
+			     circumstances(direction, protocol, port, j->zone, kernel), maker_of(owner));
+}
+
+static __always_inline void ask_rows(struct judgement *j, __u32 direction)
+{
+	__u32 port = direction == WEIR_OUT ? j->packet.remote_port : j->packet.local_port;
+
+	ask_about(j, direction, j->packet.remote, j->packet.protocol, port, j->kernel);
 }
 
 /* Whether a socket listens where this connection ends: so tells who opened a connection that is older than the
@@ -112,7 +118,7 @@ static __always_inline void judge_tcp(struct __sk_buff *skb, struct bpf_sock *sk
 	if (listening) /* has no peer: only its role is kept, for the connections that it accepts */
 		state = weir_state(0, role, 0, 0);
 	else
-		state = weir_state(answer_generation(j->answer), role, allowed(j) && same, j->ifindex);
+		state = weir_state(answer_generation(j->answer), role, answer_lasts(j->answer) && same, j->ifindex);
 	if (note->state[scope & (WEIR_SCOPES - 1)] != state)
 		note->state[scope & (WEIR_SCOPES - 1)] = state;
 }
@@ -171,12 +177,10 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 		j->answer |= WEIR_ANSWER_ALLOWED;
 		return;
 	}
-	/* Another generation of the policy admitted that flow: would this one? */
-	find_zone(j);
+	/* Another generation of the policy admitted that flow, or a row that ends: does this one still? */
 	direction = (flow->state & WEIR_STATE_ROLE) == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN;
-	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
-			     circumstances(direction, quoted.protocol,
-					   direction == WEIR_OUT ? quoted.remote_port : quoted.local_port, j->zone, 0));
+	ask_about(j, direction, remote, quoted.protocol, direction == WEIR_OUT ? quoted.remote_port : quoted.local_port,
+		  0);
 }
 
 static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, struct judgement *j)
@@ -200,7 +204,8 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 		if (!weir_is_admitted(flow->state, j->generation, j->ifindex)) {
 			ask_rows(j, role == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN);
 			if (allowed(j))
-				flow->state = weir_state(answer_generation(j->answer), role, 1, j->ifindex);
+				flow->state = weir_state(answer_generation(j->answer), role, answer_lasts(j->answer),
+							 j->ifindex);
 		}
 		if (allowed(j)) {
 			/* Only this host's own packets, or a row's, keep a flow alive: answers alone don't. */
@@ -218,7 +223,7 @@ static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, stru
 	if (!allowed(j))
 		return;
 	role = j->direction == WEIR_OUT ? WEIR_ROLE_OPENER : WEIR_ROLE_ACCEPTER;
-	opened.state = weir_state(answer_generation(j->answer), role, 1, j->ifindex);
+	opened.state = weir_state(answer_generation(j->answer), role, answer_lasts(j->answer), j->ifindex);
 	opened.seen = now;
 	bpf_map_update_elem(&flows, &key, &opened, BPF_ANY);
 }

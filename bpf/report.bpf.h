@@ -121,7 +121,7 @@ static __always_inline __u32 weir_is_foreign(void *ctx)
 	return 0;
 }
 
-/* The process that runs now. Not for soft interrupts. */
+/* The process that runs now, and nothing of who made the socket. Not for soft interrupts. */
 static __always_inline void weir_current(void *ctx, struct weir_owner *owner)
 {
 	__u64 ids = bpf_get_current_uid_gid();
@@ -130,6 +130,8 @@ static __always_inline void weir_current(void *ctx, struct weir_owner *owner)
 	owner->uid = (__u32)ids;
 	owner->gid = ids >> 32;
 	owner->foreign = weir_is_foreign(ctx);
+	owner->maker = 0;
+	owner->made = 0;
 	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
 }
 

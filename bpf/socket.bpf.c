@@ -33,33 +33,55 @@ static __always_inline int is_loopback(const __u32 a[4])
 	return a[0] == 0 && a[1] == 0 && a[2] == 0 && a[3] == WEIR_BE32(1);
 }
 
-static __always_inline __u64 ask(const __u32 remote[4], __u32 direction, __u32 protocol, __u32 port)
+static __always_inline __u64 ask(const __u32 remote[4], __u32 direction, __u32 protocol, __u32 port, __u64 user)
 {
 	__u32 zone = is_loopback(remote) ? WEIR_ZONE_LOOPBACK : WEIR_ZONE_NETWORK | WEIR_ZONE_TUNNEL;
 
 	return weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
-			circumstances(direction, protocol, port, zone, 0));
+			circumstances(direction, protocol, port, zone, 0), user);
+}
+
+/* The caller, if the socket is of its own making. The packet gate goes by who made it; by a socket that was passed on
+ * nobody gets further, nor by a subflow that the kernel connects, whose caller may be anyone. */
+static __always_inline __u64 user_of(const struct weir_owner *kept)
+{
+	__u64 caller = weir_user((__u32)bpf_get_current_uid_gid());
+
+	return maker_of(kept) == caller ? caller : 0;
+}
+
+/* Notes who uses the socket now, which may not be who made it. */
+static __always_inline void note_user(struct bpf_sock *sk, struct weir_owner *kept, struct weir_owner *owner)
+{
+	if (!kept) {
+		bpf_sk_storage_get(&owners, sk, owner, BPF_SK_STORAGE_GET_F_CREATE);
+	} else if (kept->pid != owner->pid) {
+		owner->maker = kept->maker;
+		owner->made = kept->made;
+		*kept = *owner;
+	}
 }
 
 /* Is this a reply, on a socket without a connection, to a peer that a row admitted? */
-static __always_inline int answers_admitted(const struct weir_flow_key *key, const __u32 remote[4])
+static __always_inline int answers_admitted(const struct weir_flow_key *key, const __u32 remote[4], __u64 user)
 {
 	const struct weir_flow *flow = bpf_map_lookup_elem(&flows, key);
 
 	if (!flow || (flow->state & WEIR_STATE_ROLE) != WEIR_ROLE_ACCEPTER ||
 	    flow->seen + WEIR_FLOW_LIFETIME_NS < bpf_ktime_get_boot_ns())
 		return 0;
-	return ask(remote, WEIR_IN, key->protocol, key->local_port) & WEIR_ANSWER_ALLOWED;
+	return ask(remote, WEIR_IN, key->protocol, key->local_port, user) & WEIR_ANSWER_ALLOWED;
 }
 
 static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u32 operation)
 {
 	struct weir_attempt attempt = {.gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT};
 	struct weir_flow_key key = {};
-	struct weir_owner owner, *kept;
+	struct weir_owner owner, *kept = 0;
+	struct bpf_sock *sk = ctx->sk;
 	__u32 protocol = ctx->protocol;
 	__u16 port = bpf_ntohs((__u16)ctx->user_port);
-	__u64 answer;
+	__u64 answer, user;
 
 	if (protocol == WEIR_IPPROTO_MPTCP)
 		protocol = WEIR_IPPROTO_TCP;
@@ -71,13 +93,16 @@ static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u
 	key.cookie = bpf_get_socket_cookie(ctx);
 	__builtin_memcpy(key.remote, remote, sizeof(key.remote));
 	key.remote_port = port;
-	key.local_port = ctx->sk ? (__u16)ctx->sk->src_port : 0;
+	key.local_port = sk ? (__u16)sk->src_port : 0;
 	key.protocol = (__u8)protocol;
 	key.scope = (__u8)scope;
 
-	answer = ask(remote, WEIR_OUT, key.protocol, port);
+	if (sk)
+		kept = bpf_sk_storage_get(&owners, sk, 0, 0);
+	user = user_of(kept);
+	answer = ask(remote, WEIR_OUT, key.protocol, port, user);
 	if (operation == WEIR_OP_SEND) {
-		if (!(answer & WEIR_ANSWER_ALLOWED) && answers_admitted(&key, remote))
+		if (!(answer & WEIR_ANSWER_ALLOWED) && answers_admitted(&key, remote, user))
 			answer |= WEIR_ANSWER_ALLOWED;
 		/* Its packet will be judged, and the owner was noted when the socket was made. */
 		if (answer & WEIR_ANSWER_ALLOWED)
@@ -85,11 +110,8 @@ static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u
 	}
 
 	weir_current(ctx, &owner);
-	if (ctx->sk) { /* who uses the socket now, which may not be who made it */
-		kept = bpf_sk_storage_get(&owners, ctx->sk, &owner, BPF_SK_STORAGE_GET_F_CREATE);
-		if (kept && kept->pid != owner.pid)
-			*kept = owner;
-	}
+	if (sk)
+		note_user(sk, kept, &owner);
 	if (answer & WEIR_ANSWER_ALLOWED)
 		return 1;
 
@@ -158,6 +180,8 @@ int weir_sock_create(struct bpf_sock *sk)
 	struct weir_owner owner;
 
 	weir_current(sk, &owner);
+	owner.maker = owner.uid;
+	owner.made = 1;
 	return bpf_sk_storage_get(&owners, sk, &owner, BPF_SK_STORAGE_GET_F_CREATE) ? 1 : 0;
 }
 

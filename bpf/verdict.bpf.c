@@ -4,7 +4,7 @@
 #include "bpf/verdict.bpf.h"
 #include "bpf/ask.bpf.h"
 
-__attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what)
+__attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what, __u64 user)
 {
 	struct weir_question question = {
 		.remote = {(__u32)remote_high, remote_high >> 32, (__u32)remote_low, remote_low >> 32},
@@ -14,6 +14,7 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 		.port = what & 0xffff,
 		.zone = (what >> 32) & 255,
 		.from_kernel = (what >> 40) & 1,
+		.user = user,
 	};
 	struct weir_answer answer = {.verdict = WEIR_REFUSE};
 	const struct weir_header *header = 0;
@@ -23,6 +24,8 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 		header = image_line(image, 0);
 	if (!header)
 		return WEIR_REASON_NO_POLICY << 8;
+	if (header->flags & WEIR_IMAGE_DEADLINES)
+		question.now = bpf_ktime_get_boot_ns();
 	answer.reason = weir_judged_form(question.remote);
 	if (!answer.reason) {
 		/* Nothing at run time: the verifier forgets what the comparisons above told it of the address, and so
@@ -34,7 +37,7 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 		weir_decide(image, header, &question, &answer);
 	}
 	return (__u64)header->generation << 32 | (__u64)answer.reason << 8 |
-	       (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0) |
+	       (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0) | (answer.ends ? WEIR_ANSWER_ENDS : 0) |
 	       (answer.verdict == WEIR_ALLOW ? WEIR_ANSWER_ALLOWED : 0);
 }
 

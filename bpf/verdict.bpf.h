@@ -11,7 +11,7 @@
  *   port_class()     which rows have this port: two array steps
  *   address_class()  which rows have this address: binary search over the prefix lengths in use
  *   cell             port class x address class -> up to six rows, in order; the first whose conditions
- *                    (zone, origin) hold decides
+ *                    (zone, origin, user, deadline) hold decides
  */
 #ifndef WEIR_VERDICT_BPF_H
 #define WEIR_VERDICT_BPF_H
@@ -37,12 +37,20 @@ struct weir_question {
 	__u32 port;        /* of the service: remote for out, local for in; ICMP: the type */
 	__u32 zone;        /* enum weir_zone */
 	__u32 from_kernel; /* the packet was made by a kernel on this link, not by a process */
+	__u64 user;        /* who made the socket: weir_user(), or 0: not known */
+	__u64 now;         /* boot clock, ns; only looked at when rows have deadlines */
 };
+
+static __always_inline __u64 weir_user(__u32 uid)
+{
+	return 1ull << 32 | uid;
+}
 
 struct weir_answer {
 	__u32 verdict;
 	__u32 reason;
 	__u32 row;
+	__u32 ends; /* the row has a deadline: the answer holds for this packet only */
 };
 
 /* Lines as the parts of the image see them. */
@@ -222,17 +230,28 @@ static __always_inline __u32 weir_address_class(void *image, const struct weir_h
 	return (__u32)found;
 }
 
-/* Does the row's condition hold? 0, or the reason why not. */
-static __always_inline __u32 weir_row_holds(void *image, const struct weir_header *header,
-					    const struct weir_question *q, __u32 row)
-{
-	const struct weir_row_line *line = image_line(image, header->rows + row / WEIR_ROW_SLOTS);
+/* What a row lacks to hold, the least first. Of all rows of a cell the least is told. */
+enum weir_lack { WEIR_LACKS_NOTHING = 0, WEIR_LACKS_TIME, WEIR_LACKS_USER, WEIR_LACKS_ORIGIN, WEIR_LACKS_ALL };
 
-	if (!line || !(line->row[row % WEIR_ROW_SLOTS].zones & q->zone))
-		return WEIR_REASON_NO_ROW;
-	if ((line->row[row % WEIR_ROW_SLOTS].flags & WEIR_ROW_KERNEL) && !q->from_kernel)
-		return WEIR_REASON_ORIGIN;
-	return 0;
+static __always_inline __u32 weir_reason_of(__u32 lack)
+{
+	const __u64 reasons = (__u64)WEIR_REASON_CLOSED << 8 | (__u64)WEIR_REASON_USER << 16 |
+			      (__u64)WEIR_REASON_ORIGIN << 24 | (__u64)WEIR_REASON_NO_ROW << 32;
+
+	return (__u32)(reasons >> (8 * lack & 63)) & 255;
+}
+
+static __always_inline __u32 weir_row_lacks(const struct weir_row *row, const struct weir_question *q)
+{
+	if (!(row->zones & q->zone))
+		return WEIR_LACKS_ALL;
+	if ((row->flags & WEIR_ROW_KERNEL) && !q->from_kernel)
+		return WEIR_LACKS_ORIGIN;
+	if ((row->flags & WEIR_ROW_USER) && q->user != weir_user(row->user))
+		return WEIR_LACKS_USER;
+	if (row->deadline && row->deadline <= q->now)
+		return WEIR_LACKS_TIME;
+	return WEIR_LACKS_NOTHING;
 }
 
 /* The rows of a cell, as in struct weir_cell; all 0 when no row has this address and this port. */
@@ -267,27 +286,30 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 {
 	const struct weir_trailer *trailer;
 	__u32 rows[WEIR_CELL_ROWS];
-	__u32 port_class;
+	__u32 port_class, lack = WEIR_LACKS_ALL;
 
 	answer->verdict = WEIR_REFUSE;
-	answer->reason = WEIR_REASON_NO_ROW;
 	answer->row = WEIR_NO_ROW;
+	answer->ends = 0;
 
 	port_class = weir_port_class(image, header, q);
 	if (port_class) {
 		weir_find_rows(image, header, weir_address_class(image, header, q->remote), port_class, rows);
 		for (__u32 i = 0; i < WEIR_CELL_ROWS; i++) {
-			__u32 row = rows[i] - 1, reason;
+			__u32 row = rows[i] - 1, lacks = WEIR_LACKS_ALL;
+			const struct weir_row_line *line;
 			struct weir_tally_line *tallies;
 
 			if (row == WEIR_NO_ROW)
 				break;
-			reason = weir_row_holds(image, header, q, row);
-			if (reason) {
-				if (reason == WEIR_REASON_ORIGIN)
-					answer->reason = reason;
+			line = image_line(image, header->rows + row / WEIR_ROW_SLOTS);
+			if (line)
+				lacks = weir_row_lacks(&line->row[row % WEIR_ROW_SLOTS], q);
+			if (lacks) {
+				lack = lacks < lack ? lacks : lack;
 				continue;
 			}
+			answer->ends = line->row[row % WEIR_ROW_SLOTS].deadline != 0;
 			tallies = image_line(image, header->tallies + row / WEIR_TALLY_SLOTS);
 			if (tallies)
 				__sync_fetch_and_add(&tallies->tally[row % WEIR_TALLY_SLOTS], 1);
@@ -297,6 +319,7 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 			return;
 		}
 	}
+	answer->reason = weir_reason_of(lack);
 	if (q->zone != WEIR_ZONE_LOOPBACK)
 		return;
 	trailer = image_line(image, 1);

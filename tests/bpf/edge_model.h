@@ -37,8 +37,11 @@ public:
 		std::uint32_t id = 0;
 		unsigned part_at = 0, end = 0; ///< bytes
 	};
+	/// Before and after which rows end here: the clock of the model stands still between the two.
+	static constexpr std::uint64_t long_ago = 1, far_ahead = ~0ULL, now = 1000;
+
 	struct Entry {
-		std::uint32_t generation = 0;
+		std::uint32_t generation = 0; ///< 0: a row that ends admitted it, and each packet is asked about anew
 		unsigned age = 0; ///< seconds
 		bool answered = false, fin_out = false, fin_in = false, reset = false;
 	};
@@ -59,10 +62,11 @@ private:
 	struct Parts {
 		std::uint32_t generation = 0;
 		unsigned end = 0;
+		std::optional<std::pair<Flow, Direction>> asked{}; ///< of what a row that ends admitted
 	};
 	using PartsKey = std::tuple<Direction, Address, Address, std::uint8_t, std::uint32_t>;
 
-	[[nodiscard]] weir_reason ask(const Flow &flow, Direction rows, bool kernel) const
+	weir_reason ask(const Flow &flow, Direction rows, bool kernel)
 	{
 		Question q;
 		q.dir = rows;
@@ -70,9 +74,14 @@ private:
 		q.remote = flow.remote;
 		q.port = rows == Direction::out ? flow.remote_port : flow.local_port;
 		q.from_kernel = kernel;
+		q.now = now;
 		const auto answer = evaluate(policy_, q);
+		asked_.reset();
+		if (answer.row != WEIR_NO_ROW && policy_.rows[answer.row].deadline != 0)
+			asked_ = {flow, rows};
 		return answer.allowed ? WEIR_REASON_NONE : answer.reason;
 	}
+	[[nodiscard]] std::uint32_t lasting() const { return asked_ ? 0 : generation_; }
 	static unsigned life(const Flow &flow, const Entry &entry)
 	{
 		switch (flow.protocol) {
@@ -95,24 +104,28 @@ private:
 		return found != table.end() && found->second.age <= life(flow, found->second) ? &found->second
 											      : nullptr;
 	}
-	bool belongs(Table &, Direction opener, const Packet &, bool kernel);
+	/// `reason`: why not, when rows were asked.
+	bool belongs(Table &, Direction opener, const Packet &, bool kernel, weir_reason &reason);
 	weir_reason out(const Packet &, bool kernel);
 	weir_reason in(const Packet &, bool kernel);
 
 	BoundPolicy policy_;
 	std::uint32_t generation_ = 0;
+	std::optional<std::pair<Flow, Direction>> asked_; ///< the last question, when a row that ends said yes
 	std::map<PartsKey, Parts> parts_;
 };
 
-inline bool EdgeModel::belongs(Table &table, Direction opener, const Packet &p, bool kernel)
+inline bool EdgeModel::belongs(Table &table, Direction opener, const Packet &p, bool kernel, weir_reason &reason)
 {
 	Entry *entry = alive(table, p.flow);
 	if (entry == nullptr)
 		return false;
 	if (entry->generation != generation_) {
-		if (ask(p.flow, opener, kernel) != WEIR_REASON_NONE)
+		if (const auto stops = ask(p.flow, opener, kernel); stops != WEIR_REASON_NONE) {
+			reason = stops;
 			return false;
-		entry->generation = generation_;
+		}
+		entry->generation = lasting();
 	}
 	if (p.dir == opener)
 		entry->age = 0;
@@ -129,20 +142,22 @@ inline bool EdgeModel::belongs(Table &table, Direction opener, const Packet &p, 
 inline weir_reason EdgeModel::out(const Packet &p, bool kernel)
 {
 	const bool tcp = p.flow.protocol == IPPROTO_TCP, syn = tcp && (p.flags & 0x12) == 2;
-	if (!syn && belongs(opened, Direction::out, p, kernel))
-		return WEIR_REASON_NONE;
 	weir_reason reason = WEIR_REASON_NO_FLOW;
+	if (!syn && belongs(opened, Direction::out, p, kernel, reason))
+		return WEIR_REASON_NONE;
 	if (p.echo != Echo::reply) {
 		reason = ask(p.flow, Direction::out, kernel);
 		if (reason == WEIR_REASON_NONE) {
-			opened[p.flow] = {.generation = generation_, .answered = tcp && !syn};
+			opened[p.flow] = {.generation = lasting(), .answered = tcp && !syn};
 			return reason;
 		}
 	}
 	if (syn)
 		return reason;
-	if (belongs(accepted, Direction::in, p, kernel))
+	if (belongs(accepted, Direction::in, p, kernel, reason))
 		return WEIR_REASON_NONE;
+	if (p.echo == Echo::reply)
+		return WEIR_REASON_NO_FLOW;
 	if (tcp) { // a first answer or a reset needs no entry, but carries nothing; no socket has a connection here
 		reason = ask(p.flow, Direction::in, kernel);
 		const bool first = (p.flags & 0x12) == 0x12 || (p.flags & 4) != 0;
@@ -156,15 +171,16 @@ inline weir_reason EdgeModel::out(const Packet &p, bool kernel)
 inline weir_reason EdgeModel::in(const Packet &p, bool kernel)
 {
 	const bool tcp = p.flow.protocol == IPPROTO_TCP, syn = tcp && (p.flags & 0x12) == 2;
-	if (!syn && belongs(opened, Direction::out, p, kernel))
+	weir_reason reason = WEIR_REASON_NO_FLOW;
+	if (!syn && belongs(opened, Direction::out, p, kernel, reason))
 		return WEIR_REASON_NONE;
 	if (p.echo == Echo::reply)
 		return WEIR_REASON_NO_FLOW;
-	if (!syn && belongs(accepted, Direction::in, p, kernel))
+	if (!syn && belongs(accepted, Direction::in, p, kernel, reason))
 		return WEIR_REASON_NONE;
-	const auto reason = ask(p.flow, Direction::in, kernel);
+	reason = ask(p.flow, Direction::in, kernel);
 	if (reason == WEIR_REASON_NONE && !syn)
-		accepted[p.flow] = {.generation = generation_};
+		accepted[p.flow] = {.generation = lasting()};
 	// From where this host may open, it looks like an answer.
 	if (reason != WEIR_REASON_NONE && tcp && !syn && ask(p.flow, Direction::out, kernel) == WEIR_REASON_NONE)
 		return WEIR_REASON_NO_FLOW;
@@ -176,12 +192,13 @@ inline weir_reason EdgeModel::judge(const Packet &p)
 	// Identifications are of a protocol in IPv4 only.
 	const PartsKey parts{p.dir, p.flow.local, p.flow.remote,
 			     p.flow.remote.is_v4() ? p.flow.protocol : std::uint8_t{0}, p.id};
+	asked_.reset();
 	if (p.kind == Kind::later_part) {
 		const auto first = parts_.find(parts);
-		return first != parts_.end() && first->second.generation == generation_ &&
-				       p.part_at >= first->second.end
-			       ? WEIR_REASON_NONE
-			       : WEIR_REASON_FRAGMENT;
+		if (first == parts_.end() || first->second.generation != generation_ || p.part_at < first->second.end)
+			return WEIR_REASON_FRAGMENT;
+		const auto asked = first->second.asked;
+		return asked ? ask(asked->first, asked->second, false) : WEIR_REASON_NONE;
 	}
 	if (p.kind == Kind::error) {
 		const bool ours = alive(opened, p.flow) != nullptr;
@@ -200,7 +217,7 @@ inline weir_reason EdgeModel::judge(const Packet &p)
 	else
 		reason = p.dir == Direction::out ? out(p, kernel) : in(p, kernel);
 	if (p.kind == Kind::first_part && reason == WEIR_REASON_NONE)
-		parts_[parts] = {generation_, p.end};
+		parts_[parts] = {generation_, p.end, asked_};
 	return reason;
 }
 

@@ -54,8 +54,21 @@ public:
 			row.scope = 0;
 			row.zones = row.zones & zone_network ? zone_network : zone_tunnel;
 			row.kernel_only &= row.row.port.protocol == IPPROTO_ICMPV6 && row.row.port.first != 128;
+			if (maker_.one_in(3))
+				row.deadline = maker_.one_in(4) ? EdgeModel::long_ago : EdgeModel::far_ahead;
 		}
 		return policy;
+	}
+	/// The next moment: the same policy, some rows of which have ended meanwhile; false: none has.
+	bool end_some(BoundPolicy &policy)
+	{
+		bool any = false;
+		for (auto &row : policy.rows)
+			if (row.deadline == EdgeModel::far_ahead && maker_.one_in(2)) {
+				row.deadline = EdgeModel::long_ago;
+				any = true;
+			}
+		return any;
 	}
 
 	Conversation conversation(const BoundPolicy &policy)
@@ -264,18 +277,22 @@ protected:
 TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 {
 	Talk talk(GetParam());
-	unsigned generation = 0, admitted = 0, refused = 0, answers = 0;
+	unsigned generation = 0, admitted = 0, refused = 0, answers = 0, ended = 0, closed = 0;
 	for (int round = 0; round < many(60, 6); ++round) {
 		model_.forget(), xdp_.forget(), tc_.forget();
 		BoundPolicy policy = talk.policy();
 		std::vector<Conversation> conversations;
 		for (int i = 0; i < 12; ++i)
 			conversations.push_back(talk.conversation(policy));
-		for (int phase = 0; phase < 3; ++phase) { // the next generations have fewer rows
-			if (phase != 0 && policy.rows.size() > 1 && talk.maker().one_in(2))
+		for (int phase = 0; phase < 4; ++phase) { // the next generations have fewer rows
+			// What was admitted for good stays so: it is of this generation.
+			const bool later = phase != 0 && talk.maker().one_in(2) && talk.end_some(policy);
+			ended += later ? 1 : 0;
+			if (phase != 0 && !later && policy.rows.size() > 1 && talk.maker().one_in(2))
 				policy.rows.erase(policy.rows.begin() +
 						  talk.maker().below(static_cast<unsigned>(policy.rows.size())));
-			auto image = compile(policy, {.generation = ++generation});
+			generation += later ? 0 : 1;
+			auto image = compile(policy, {.generation = generation});
 			while (!image) { // a row that can never match
 				policy.rows.pop_back();
 				image = compile(policy, {.generation = generation});
@@ -301,6 +318,7 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 					}
 				}
 				(meant == WEIR_REASON_NONE ? admitted : refused) += 1;
+				closed += meant == WEIR_REASON_CLOSED ? 1 : 0;
 				answers += meant == WEIR_REASON_NONE && !out ? 1 : 0;
 			}
 			expect_same_tables();
@@ -309,6 +327,8 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 	EXPECT_GT(admitted, static_cast<unsigned>(many(2000, 100)));
 	EXPECT_GT(refused, static_cast<unsigned>(many(2000, 100)));
 	EXPECT_GT(answers, static_cast<unsigned>(many(800, 30)));
+	EXPECT_GT(ended, static_cast<unsigned>(many(15, 1)));
+	EXPECT_GT(closed, static_cast<unsigned>(many(200, 10)));
 	for (auto *gate : {&xdp_, &tc_}) {
 		const auto sum = gate->counters();
 		EXPECT_EQ(sum.refused, refused);

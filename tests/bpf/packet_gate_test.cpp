@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include <cstring>
+#include <map>
 
 namespace weir::test {
 namespace {
@@ -81,18 +82,31 @@ std::uint8_t own_hop_limit(const Question &q)
 	return q.protocol == IPPROTO_ICMPV6 && ((q.port >= 130 && q.port <= 132) || q.port == 143) ? 1 : 255;
 }
 
-class PacketGate : public ::testing::TestWithParam<unsigned> {};
+class PacketGate : public ::testing::TestWithParam<unsigned> {
+protected:
+	/// Some rows have ended, some will, some are a user's: of the packets here nobody made the socket.
+	static void add_conditions(Maker &maker, BoundPolicy &policy)
+	{
+		maker.add_users_and_deadlines(policy);
+		for (auto &row : policy.rows)
+			if (row.deadline != 0)
+				row.deadline = row.deadline == 1000 ? 1 : ~0ULL;
+	}
+	static void decides_as_the_rows_say(Maker maker, bool conditions);
+};
 
-TEST_P(PacketGate, DecidesAsTheRowsSay)
+void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 {
-	Maker maker(GetParam());
 	std::optional<Gates> gates;
+	std::map<std::uint8_t, unsigned> said_so;
 	unsigned allowed = 0, refused = 0, generation = 0;
 	for (int round = 0; round < 30; ++round) {
 		BoundPolicy policy = maker.policy(25);
 		policy.scopes.resize(1);
 		for (auto &row : policy.rows)
 			row.scope = 0;
+		if (conditions)
+			add_conditions(maker, policy);
 		auto image = compile(policy, {.generation = ++generation});
 		while (!image) { // a row that can never match: the compiler's own tests look after those
 			policy.rows.pop_back();
@@ -105,6 +119,7 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 		for (int i = 0; i < 300 && !policy.rows.empty(); ++i) {
 			Question q = maker.question(policy);
 			q.scope = 0;
+			q.now = 1000;
 			if (is_icmp(q) && (q.port > 255 || (q.protocol == IPPROTO_ICMP) != q.remote.is_v4()))
 				continue; // no such packet
 			if (!q.remote.is_v4() && (q.protocol == IPPROTO_TCP || q.protocol == IPPROTO_UDP) &&
@@ -131,6 +146,7 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 				continue;
 			const auto &event = events.front();
 			EXPECT_EQ(event.reason, meant.reason) << said;
+			++said_so[event.reason];
 			EXPECT_EQ(event.protocol, q.protocol);
 			EXPECT_EQ(event.direction, static_cast<std::uint8_t>(q.dir));
 			EXPECT_EQ(event.gate, WEIR_GATE_PACKET);
@@ -142,6 +158,8 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 	}
 	EXPECT_GT(allowed, 500U);
 	EXPECT_GT(refused, 500U);
+	EXPECT_EQ(said_so[WEIR_REASON_USER] > 50, conditions);
+	EXPECT_EQ(said_so[WEIR_REASON_CLOSED] > 50, conditions);
 	std::uint64_t counted = 0, reported = 0;
 	for (const auto &counter : gates->counters()) {
 		counted += counter.refused + counter.observed;
@@ -149,6 +167,16 @@ TEST_P(PacketGate, DecidesAsTheRowsSay)
 	}
 	EXPECT_EQ(counted, refused);
 	EXPECT_EQ(reported, refused);
+}
+
+TEST_P(PacketGate, DecidesAsTheRowsSay)
+{
+	decides_as_the_rows_say(Maker(GetParam()), false);
+}
+
+TEST_P(PacketGate, DecidesByUserAndClockAsTheRowsSay)
+{
+	decides_as_the_rows_say(Maker(100 + GetParam()), true);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PacketGate, ::testing::Values(1U, 2U, 3U));

@@ -7,12 +7,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -40,6 +43,22 @@ void enter(const Spot &spot)
 		enter_cgroup(spot.cgroup);
 	if (spot.netns >= 0 && ::setns(spot.netns, CLONE_NEWNET) != 0)
 		raise("setns");
+	if (spot.user >= 0)
+		become(spot.user);
+}
+
+void become(int user)
+{
+	const auto id = static_cast<uid_t>(user);
+	if (::prctl(PR_SET_KEEPCAPS, 1) != 0 || ::setgroups(0, nullptr) != 0 || ::setresgid(id, id, id) != 0 ||
+	    ::setresuid(id, id, id) != 0)
+		raise("becoming user " + std::to_string(user));
+	__user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+	std::array<__user_cap_data_struct, 2> capabilities{};
+	capabilities[0].effective = capabilities[0].permitted = 1U << CAP_NET_RAW;
+	if (::syscall(SYS_capset, &head, capabilities.data()) != 0)
+		raise("capset");
+	::prctl(PR_SET_PDEATHSIG, SIGKILL); // another user has to ask for it again
 }
 
 void Channel::send(const std::string &message) const

@@ -20,10 +20,13 @@ using Millis = std::chrono::milliseconds;
 struct Spot {
 	int netns = -1;     ///< descriptor of a network namespace; -1: where the test is
 	std::string cgroup; ///< absolute directory in cgroup2; "": where the test is
+	int user = -1;      ///< uid; -1: the test's
 };
 
 /// Move the calling process. Throws std::runtime_error.
 void enter(const Spot &);
+/// Make it another user's, who may make raw sockets all the same.
+void become(int user);
 /// Move the calling process into a cgroup (its absolute directory).
 void enter_cgroup(const std::string &directory);
 

@@ -78,13 +78,32 @@ struct InterfaceChange {
 };
 void append_interface_json(std::string &out, const InterfaceChange &, std::string_view instance, std::int64_t unix_ns);
 
+/// What happened to a window: that it was opened, extended, closed, or that its time was over; or shortened, by a policy
+/// that was applied and allows less.
+struct WindowChange {
+	std::string
+		action{}; ///< "window_opened", "window_extended", "window_shortened", "window_closed", "window_expired"
+	std::string name;
+	std::string by; ///< who did it, a name first; "": nobody that is known
+	std::string reason; ///< why, in their words; "" as `by`
+	std::string opened_by;
+	std::string opened_reason;
+	std::int64_t opened = 0; ///< UNIX time, ns
+	std::int64_t until = 0; ///< when its time is over, or was, or would have been; by the clocks of now
+	std::int64_t at = 0; ///< when it happened
+	std::uint64_t cut = 0; ///< "window_expired": connections that were ended then
+};
+/// `unix_ns`: when it is recorded.
+void append_window_json(std::string &out, const WindowChange &, std::string_view instance, std::int64_t unix_ns);
+std::string text_of(const WindowChange &); ///< for people, without the time
+
 /// One line for people, from one line of that JSON. Error: not one of weir's records.
 Result<std::string> for_people(std::string_view json_line, bool color);
 
-const char *reason_name(std::uint8_t reason);       ///< "no_row": stable, for machines
-const char *reason_sentence(std::uint8_t reason);   ///< "no row of the matrix admits it"
+const char *reason_name(std::uint8_t reason); ///< "no_row": stable, for machines
+const char *reason_sentence(std::uint8_t reason); ///< "no row of the matrix admits it"
 const char *operation_name(std::uint8_t operation); ///< "connect", "udp_connect", "send", "packet"
 const char *gate_name(std::uint8_t gate);
-std::string protocol_name(std::uint8_t protocol);   ///< "tcp", "ipv6-icmp"; IANA keyword in lower case, or the number
+std::string protocol_name(std::uint8_t protocol); ///< "tcp", "ipv6-icmp"; IANA keyword in lower case, or the number
 
 } // namespace weir::audit

@@ -36,6 +36,9 @@ std::optional<std::int64_t> parse_time(std::string_view);
 /// The same, or an age: "90s", "30m", "4h", "7d" before `now`.
 Result<std::int64_t> parse_since(std::string_view, std::int64_t now);
 
+/// "2026-11-24 13:03:04 CET": for people, in the local zone.
+std::string local_time(std::int64_t unix_ns);
+
 /// `text` with U+FFFD for whatever could steer a terminal or reorder a line.
 std::string printable(std::string_view text);
 

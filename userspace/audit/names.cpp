@@ -27,6 +27,8 @@ constexpr Reason reasons[] = {
 	{"no_policy", "no policy is published: nothing is admitted"},
 	{"interface", "by an interface that the edge gate does not hold"},
 	{"ethertype", "a frame that is neither IP nor ARP nor of a type that the site lists"},
+	{"user", "a row admits it, but for another user"},
+	{"closed", "the window that admitted it has ended"},
 };
 constexpr const char *operations[] = {"none", "connect", "udp_connect", "send", "packet"};
 constexpr const char *gates[] = {"none", "socket", "packet", "edge"};

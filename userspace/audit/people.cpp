@@ -111,6 +111,12 @@ std::string interface(const Json &record, bool color)
 			   color && failed ? reset : "", text(record, "event.reason"));
 }
 
+std::string window(const Json &record, bool color)
+{
+	return fmt::format("{} {}WINDOW{}   {}", clock_of(text(record, "@timestamp")), color ? yellow : "",
+			   color ? reset : "", text(record, "event.reason"));
+}
+
 /// " × 1234 in 0.98 s", of a record that stands for many.
 std::string times(const Json &record)
 {
@@ -166,6 +172,15 @@ std::string violation(const Json &record, bool color)
 }
 
 } // namespace
+
+std::string local_time(std::int64_t unix_ns)
+{
+	const auto seconds = static_cast<std::time_t>(unix_ns / 1'000'000'000);
+	std::tm local{};
+	::localtime_r(&seconds, &local);
+	char text[64];
+	return {text, std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &local)};
+}
 
 std::string printable(std::string_view text)
 {
@@ -244,7 +259,10 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return loss(record, color);
 	if (dataset == "weir.interface")
 		return interface(record, color);
-	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss and weir.interface");
+	if (dataset == "weir.window")
+		return window(record, color);
+	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss, weir.interface and "
+		    "weir.window");
 }
 
 } // namespace weir::audit

@@ -37,5 +37,6 @@ void add_status(CLI::App &, Context &);
 void add_remove(CLI::App &, Context &);
 void add_run(CLI::App &, Context &);
 void add_events(CLI::App &, Context &);
+void add_window(CLI::App &, Context &);
 
 } // namespace weir::cli

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir apply`: put a site's policy in force, read it back, and leave.
+#include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/ssh_guard.h"
+#include "cli/windows_view.h"
 #include "policy/policy.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -21,6 +24,34 @@ struct Options {
 	bool observe = false;
 	bool cut_ssh = false;
 };
+
+/// Windows that were open: what became of each.
+struct Carried {
+	std::vector<Opening> open;
+	std::vector<std::string> closed;
+};
+
+Carried carried(const kernel::Applied &applied, const Moment &now)
+{
+	Carried all;
+	all.open = policy::open_now(applied.policy, now.boot_ns);
+	if (applied.before)
+		for (const auto &each : policy::open_now(*applied.before, now.boot_ns))
+			if (std::ranges::find(all.open, each.window, &Opening::window) == all.open.end())
+				all.closed.push_back(each.window);
+	return all;
+}
+
+/// Ends what only the policy before admitted. What can't be ended is refused all the same.
+kernel::Cut cut(const kernel::Where &where, const kernel::Applied &applied)
+{
+	if (!applied.before)
+		return {};
+	auto cut = kernel::cut_ended(where, *applied.before);
+	if (!cut)
+		return {.connections = {}, .problems = {cut.error().message}};
+	return *cut;
+}
 
 Result<Exit> apply(const Options &options, const Context &context)
 {
@@ -36,6 +67,9 @@ Result<Exit> apply(const Options &options, const Context &context)
 	const auto state = kernel::inspect(context.where);
 	if (!state)
 		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));
+	const auto now = Moment::now();
+	const auto windows = carried(*applied, now);
+	const auto ended = cut(context.where, *applied);
 	const char *const word = !state->problems.empty() ? "degraded" : options.observe ? "observing" : "enforcing";
 	std::vector<std::string> held;
 	for (const auto &each : state->interfaces)
@@ -43,22 +77,44 @@ Result<Exit> apply(const Options &options, const Context &context)
 			held.push_back(each.name);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
-			{"instance", context.where.instance}, {"state", word},           {"scenario", policy->scenario},
-			{"generation", applied->generation},  {"first", applied->first}, {"digest", applied->digest},
-			{"publish_ms", applied->publish_ms},  {"interfaces", held},      {"problems", state->problems},
+			{"instance", context.where.instance},
+			{"state", word},
+			{"scenario", policy->scenario},
+			{"generation", applied->generation},
+			{"first", applied->first},
+			{"digest", applied->digest},
+			{"approved_digest", approved_digest(*policy)},
+			{"publish_ms", applied->publish_ms},
+			{"interfaces", held},
+			{"windows_open", windows_json(applied->policy, now).at("open")},
+			{"windows_closed", windows.closed},
+			{"connections_cut", ended.connections},
+			{"problems", state->problems},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
 		std::cout << fmt::format("{} {}: generation {}, {} rows, digest {}\n", word, policy->scenario,
-					 applied->generation, policy->rows.size(), applied->digest);
+					 applied->generation, applied->policy.rows.size(), applied->digest);
 		if (policy->edge.present)
 			std::cout << (held.empty() ? std::string("  the edge holds no interface: there is none that "
 								 "leads off this host\n")
 						   : fmt::format("  the edge holds {}\n", fmt::join(held, ", ")));
+		for (const auto &each : windows.open)
+			std::cout << fmt::format("  window {} stays open until {}: weir window close {} ends it\n",
+						 each.window, audit::local_time(now.wall(each.deadline)), each.window);
+		for (const auto &each : windows.closed)
+			std::cout << fmt::format("  window {} was open and is closed: this policy does not have it\n",
+						 each);
+		if (!ended.connections.empty())
+			std::cout << fmt::format("  cut what no row admits any more: {}\n",
+						 fmt::join(ended.connections, ", "));
 		if (options.observe && state->problems.empty())
 			std::cout << "  nothing is refused: what would be is reported; apply without --observe to "
 				     "enforce\n";
 	}
+	for (const auto &problem : ended.problems)
+		std::cerr << "weir: connections could not be cut, but nothing of them passes any more: " << problem
+			  << '\n';
 	for (const auto &problem : state->problems)
 		std::cerr << "weir: " << problem << '\n';
 	return state->problems.empty() ? Exit::ok : Exit::degraded;

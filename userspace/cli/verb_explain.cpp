@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// `weir explain`: which row decides, or why none does; without touching the kernel.
+// `weir explain`: which row decides, or why none does. Of a site file, without touching the kernel; or of what is in
+// force.
 #include "audit/event.h"
 #include "cli/cli.h"
+#include "cli/question.h"
 #include "compile/evaluate.h"
 #include "compile/image.h"
 #include "policy/policy.h"
@@ -9,11 +11,10 @@
 #include "policy/text.h"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <ctime>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -30,99 +31,9 @@ struct Options {
 	std::vector<std::string> in;
 	std::string component;
 	std::string zone;
+	std::string user;
+	bool applied = false;
 };
-
-std::unexpected<Error> wrong(const std::string &what, const std::string &hint)
-{
-	return fail(Exit::usage, what + "\n  " + hint);
-}
-
-std::optional<std::uint16_t> number_up_to(std::string_view text, unsigned most)
-{
-	unsigned value = 0;
-	const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-	if (problem != std::errc{} || end != text.data() + text.size() || value > most)
-		return std::nullopt;
-	return static_cast<std::uint16_t>(value);
-}
-
-Result<std::uint8_t> protocol_from(const std::string &text)
-{
-	std::string upper;
-	for (const char c : text)
-		upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-	if (upper == "ICMPV6")
-		upper = "ICMPv6";
-	else if (upper == "UDPLITE")
-		upper = "UDP-Lite";
-	if (const auto service = policy::parse_service(upper + "/1")) // any port will do
-		return service->protocol;
-	if (const auto number = number_up_to(text, 255))
-		return static_cast<std::uint8_t>(*number);
-	return wrong("\"" + text + "\" is no protocol",
-		     "use tcp, udp, sctp, dccp, udplite, icmp, icmpv6, or a number up to 255");
-}
-
-/// "192.0.2.10:443", "[2001:db8::1]:443", "192.0.2.10", "2001:db8::1"
-Result<> set_peer(const std::string &text, Question &q)
-{
-	constexpr const char *forms =
-		"write 192.0.2.10:443 or [2001:db8::10]:443; for a protocol without ports, the address alone";
-	const Service service{q.protocol, 0, 0};
-	const bool icmp = q.protocol == IPPROTO_ICMP || q.protocol == IPPROTO_ICMPV6;
-	std::string host = text;
-	std::string port;
-	if (text.starts_with('[')) {
-		const auto close = text.find(']');
-		if (close == std::string::npos)
-			return wrong("\"" + text + "\" has no closing bracket", forms);
-		host = text.substr(1, close - 1);
-		port = text.substr(close + 1);
-		if (!port.empty() && port.front() != ':')
-			return wrong("\"" + text + "\" is not an address and a port", forms);
-		port.erase(0, 1);
-	} else if (const auto colon = text.find(':');
-		   colon != std::string::npos && text.find(':', colon + 1) == std::string::npos) {
-		host = text.substr(0, colon);
-		port = text.substr(colon + 1);
-	}
-	const auto address = Address::parse(host);
-	if (!address)
-		return wrong("\"" + host + "\" is no address", forms);
-	q.remote = *address;
-	if (!service.has_ports()) {
-		if (!port.empty())
-			return wrong("IP protocol " + std::to_string(q.protocol) + " has no ports",
-				     "give the address alone");
-		return {};
-	}
-	if (port.empty() && icmp) {
-		q.port = q.protocol == IPPROTO_ICMP ? 8 : 128; // echo request
-		return {};
-	}
-	const auto number = number_up_to(port, icmp ? 255 : 65535);
-	if (!number || (!icmp && *number == 0))
-		return wrong("\"" + text + "\" has no port that could be", forms);
-	q.port = *number;
-	return {};
-}
-
-bool is_loopback(const Address &address)
-{
-	static const Prefix v4 = *Prefix::parse("127.0.0.0/8");
-	static const Prefix v6 = *Prefix::parse("::1");
-	return v4.contains(address) || v6.contains(address);
-}
-
-/// What a call to an address reaches: the unspecified one means this host, by loopback, as the socket gate has it.
-Address reached(const Address &address)
-{
-	static const Address v4 = *Address::parse("0.0.0.0");
-	static const Address v6 = *Address::parse("::");
-	if (address == v4)
-		return *Address::parse("127.0.0.1");
-	return address == v6 ? *Address::parse("::1") : address;
-}
 
 /// All that the policy holds, or what holds a component: its cgroup and the edge. What travels by loopback doesn't
 /// pass the edge.
@@ -151,9 +62,27 @@ std::string text_of(const BoundRow &bound)
 		peers += (i == 0 ? "" : ", ") + bound.peers[i].text();
 	if (bound.peers.size() > 4)
 		peers += fmt::format(" and {} more", bound.peers.size() - 4);
-	return fmt::format("{}: {} {} -> {} {} ({}){}", row.id, policy::text_of(row.dir), row.source, row.destination,
-			   row.port.text(), peers,
+	return fmt::format("{}: {} {} -> {} {} ({}){}{}", row.id, policy::text_of(row.dir), row.source, row.destination,
+			   row.port.text(), peers, bound.user ? ", user " + user_text(*bound.user, row) : "",
 			   row.place.line == 0 ? "" : fmt::format(", {}:{}", row.place.file, row.place.line));
+}
+
+/// CLOCK_BOOTTIME, ns.
+std::uint64_t boot_clock()
+{
+	timespec now{};
+	::clock_gettime(CLOCK_BOOTTIME, &now);
+	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// Of the row that admits: how long it still holds, or "".
+std::string end_of(const BoundRow &row, const Question &q)
+{
+	if (row.deadline == 0)
+		return "";
+	const auto seconds = (row.deadline - std::min(q.now, row.deadline)) / 1'000'000'000;
+	return fmt::format("; it ends with window {} in {} h {} min {} s", policy::in_quotes(row.window),
+			   seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 std::string_view zone_name(std::uint8_t zone)
@@ -179,13 +108,23 @@ std::string_view holds_in(std::uint8_t zones)
 /// Rows that would admit it but for one thing, and that thing.
 struct Near {
 	const BoundRow *row;
-	std::string_view differs;
+	std::string differs;
 };
 
-std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
+/// What keeps a row that speaks of the very packet from holding.
+std::string unmet(const BoundRow &row, const Question &q)
 {
-	std::vector<Near> near;
-	for (const auto &row : policy.rows) {
+	if (row.user && row.user != q.user)
+		return fmt::format("holds for user {} only: --user {}", user_text(*row.user, row.row), *row.user);
+	return row.deadline != 0 && row.deadline <= q.now ? "its window has ended" : "";
+}
+
+void add_near(std::vector<Near> &near, const BoundPolicy &policy, const std::vector<BoundRow> &rows, const Question &q,
+	      const std::string &window)
+{
+	for (const auto &row : rows) {
+		if (near.size() == 4)
+			return;
 		if (row.scope != q.scope || row.kernel_only)
 			continue;
 		const Service &service = row.row.port;
@@ -196,21 +135,35 @@ std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
 				  (!service.has_ports() || (service.first <= q.port && q.port <= service.last));
 		const bool peer = std::ranges::any_of(row.peers, [&](const Prefix &p) { return p.contains(remote); });
 		const bool zone = (row.zones & q.zone) != 0;
-		if (dir && port && zone && !peer)
+		if (dir && port && zone && peer) {
+			if (const auto why = unmet(row, q); !why.empty())
+				near.push_back({&row, why});
+			else if (!window.empty())
+				near.push_back(
+					{&row, fmt::format("while window {} is open", policy::in_quotes(window))});
+		} else if (!window.empty())
+			continue;
+		else if (dir && port && zone && !peer)
 			near.push_back({&row, "another address"});
 		else if (dir && protocol && zone && peer && !port)
 			near.push_back({&row, "another port"});
 		else if (dir && peer && zone && !protocol)
 			near.push_back({&row, "another protocol"});
 		else if (dir && port && peer && !zone)
-			near.push_back({&row, policy.edge.present       ? holds_in(row.zones)
+			near.push_back({&row, policy.edge.present       ? std::string(holds_in(row.zones))
 					      : q.zone == zone_loopback ? "the network, not loopback"
 									: "loopback, not the network"});
 		else if (port && peer && zone && !dir)
 			near.push_back({&row, "the other direction"});
-		if (near.size() == 4)
-			break;
 	}
+}
+
+std::vector<Near> near_rows(const BoundPolicy &policy, const Question &q)
+{
+	std::vector<Near> near;
+	for (const auto &window : policy.windows)
+		add_near(near, policy, window.rows, q, window.name);
+	add_near(near, policy, policy.rows, q, "");
 	return near;
 }
 
@@ -227,9 +180,18 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 		{"cgroup", policy.scopes.at(q.scope).cgroup},
 		{"edge", policy.scopes.at(q.scope).is_edge()},
 	};
+	if (q.user)
+		facts["user"] = *q.user;
 	if (answer.row != WEIR_NO_ROW) {
-		const auto &row = policy.rows.at(answer.row).row;
+		const auto &bound = policy.rows.at(answer.row);
+		const auto &row = bound.row;
 		facts["row"] = {{"id", row.id}, {"file", row.place.file}, {"line", row.place.line}};
+		if (bound.user)
+			facts["row"]["user"] = *bound.user;
+		if (bound.deadline != 0) {
+			facts["row"]["window"] = bound.window;
+			facts["row"]["seconds_left"] = (bound.deadline - q.now) / 1'000'000'000;
+		}
 	} else if (answer.allowed) {
 		facts["reason"] = "open_loopback";
 	} else {
@@ -246,7 +208,8 @@ void print(const BoundPolicy &policy, const Question &q, const Answer &answer)
 	if (answer.allowed) {
 		std::cout << "allowed: "
 			  << (answer.row == WEIR_NO_ROW ? "loopback is open on this site"
-							: "by row " + text_of(policy.rows.at(answer.row)))
+							: "by row " + text_of(policy.rows.at(answer.row)) +
+								  end_of(policy.rows.at(answer.row), q))
 			  << '\n';
 		return;
 	}
@@ -260,13 +223,46 @@ void print(const BoundPolicy &policy, const Question &q, const Answer &answer)
 		std::cout << "  near: " << text_of(*near.row) << ": " << near.differs << '\n';
 }
 
+/// What is asked: the policy and what it is compiled to.
+struct Asked {
+	BoundPolicy policy;
+	Image image;
+};
+
+Result<Asked> load(const Options &options, const Context &context)
+{
+	if (options.applied) {
+		auto image = kernel::read_image(context.where);
+		if (!image)
+			return std::unexpected(image.error());
+		const auto text = weir::text_of(*image);
+		if (!text)
+			return std::unexpected(text.error());
+		auto policy = policy::from_canonical(*text);
+		if (!policy)
+			return std::unexpected(policy.error());
+		return Asked{std::move(*policy), std::move(*image)};
+	}
+	auto policy = policy::load(context.site(options.site), context.policies_dir);
+	if (!policy)
+		return std::unexpected(policy.error());
+	auto image = compile(*policy);
+	if (!image)
+		return std::unexpected(image.error());
+	return Asked{std::move(*policy), std::move(*image)};
+}
+
 Result<Exit> explain(const Options &options, const Context &context)
 {
 	if (options.out.empty() == options.in.empty())
 		return wrong("explain takes one of --out and --in", "weir explain SITE --out tcp 192.0.2.10:443");
-	const auto policy = policy::load(context.site(options.site), context.policies_dir);
-	if (!policy)
-		return std::unexpected(policy.error());
+	if (options.applied && !options.site.empty())
+		return wrong("--applied asks what is in force and reads no site file", "leave out " + options.site);
+	const auto from = load(options, context);
+	if (!from)
+		return std::unexpected(from.error());
+	const auto *policy = &from->policy;
+	const auto *image = &from->image;
 	const auto &asked = options.out.empty() ? options.in : options.out;
 	Question q;
 	q.dir = options.out.empty() ? Direction::in : Direction::out;
@@ -287,9 +283,13 @@ Result<Exit> explain(const Options &options, const Context &context)
 	if (!scopes)
 		return std::unexpected(scopes.error());
 
-	const auto image = compile(*policy);
-	if (!image)
-		return std::unexpected(image.error());
+	if (!options.user.empty()) {
+		const auto user = user_from(options.user, *policy);
+		if (!user)
+			return std::unexpected(user.error());
+		q.user = *user;
+	}
+	q.now = boot_clock();
 	// Of the cgroups one is enough, where nobody said which; past the edge it has to get, too. What is in no cgroup
 	// has only that before it.
 	bool by_cgroup = options.component.empty() && policy->edge.present && q.zone != zone_loopback;
@@ -340,9 +340,13 @@ void add_explain(CLI::App &app, Context &context)
 	verb->add_option("--zone", options->zone,
 			 "loopback, network or tunnel; without it, told by the address: loopback or network")
 		->check(CLI::IsMember({"loopback", "network", "tunnel"}));
+	verb->add_option("--user", options->user, "Who made the socket; without it, nobody whom a row names")
+		->type_name("UID|NAME");
+	verb->add_flag("--applied", options->applied, "Ask the policy in force, open windows and all, not a site file");
 	verb->footer(
 		"Examples:\n  weir explain site.toml --out tcp 203.0.113.7:443\n"
-		"  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out icmp "
+		"  weir explain site.toml --in tcp [2001:db8::66]:22\n  weir explain site.toml --out udp "
+		"192.0.2.1:51820 --user root\n  weir explain site.toml --out icmp "
 		"192.0.2.10\n\n"
 		"A port of icmp and icmpv6 is the message's type; without one, echo request. It is a new flow that is\n"
 		"asked about: answers to what a row admits are admitted. Exit: 0 allowed, 4 refused; where\n"

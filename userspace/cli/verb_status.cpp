@@ -2,6 +2,7 @@
 // `weir status`: what is in force, as the kernel tells it.
 #include "audit/event.h"
 #include "cli/cli.h"
+#include "cli/windows_view.h"
 #include "policy/row_rules.h"
 
 #include <fmt/format.h>
@@ -154,6 +155,8 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		{"scenario", state.policy.scenario},
 		{"generation", state.generation},
 		{"digest", state.digest},
+		{"approved_digest", approved_digest(state.policy)},
+		{"windows", windows_json(state.policy, Moment::now())},
 		{"cgroups", cgroups},
 		{"edge", state.policy.edge.present},
 		{"interfaces", interfaces_of(state)},
@@ -174,6 +177,12 @@ void print(const kernel::State &state, const Context &context)
 	const Sums sums = sums_of(state.counters);
 	std::cout << fmt::format("{} {}: instance {}, generation {}\ndigest {}\n", word_of(state),
 				 state.policy.scenario, context.where.instance, state.generation, state.digest);
+	if (const auto approved = approved_digest(state.policy); approved != state.digest)
+		std::cout << fmt::format("approved digest {}: without windows that are open, and addresses of DNS "
+					 "names\n",
+					 approved);
+	if (const auto open = open_windows_text(state.policy, Moment::now()); !open.empty())
+		std::cout << "windows that are open:\n" << open;
 	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
 		const auto &each = state.policy.scopes[scope];
 		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup,

@@ -52,6 +52,8 @@ Answer ask(const Image &image, const Question &q)
 	question.port = q.port;
 	question.zone = q.zone;
 	question.from_kernel = q.from_kernel ? 1 : 0;
+	question.user = q.user ? weir_user(*q.user) : 0;
+	question.now = q.now;
 	if (const auto reason = weir_judged_form(question.remote))
 		return {.reason = static_cast<weir_reason>(reason)};
 	Lines lines{image};

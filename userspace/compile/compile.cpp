@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <optional>
 
 namespace weir {
@@ -30,18 +31,29 @@ unsigned circumstances_of(const BoundRow &row)
 	return from_kernel << 3 | (row.kernel_only ? 0 : from_kernel);
 }
 
-/// Keeps of the rows that meet in a cell those that can be the first to hold; there are 6 circumstances, so they
-/// are at most 6.
+/// Keeps of the rows that meet in a cell those that can be the first to hold. They come in the order in which they
+/// decide, so an earlier one holds for as long. Without users they are at most 6, as there are 6 circumstances.
 class Cell {
 public:
-	void add(std::uint32_t number, const BoundRow &row)
+	explicit Cell(const std::vector<BoundRow> &rows) : policy_(rows) {}
+	/// False: there is no room for it.
+	bool add(std::uint32_t number)
 	{
-		const auto holds = circumstances_of(row);
-		if ((holds & ~taken_) == 0)
-			return;
-		taken_ |= holds;
+		const auto &row = policy_[number];
+		auto open = circumstances_of(row) & ~taken_;
+		for (std::size_t i = 0; row.user && i < count_; ++i)
+			if (const auto &kept = policy_[rows_[i] - 1]; kept.user == row.user)
+				open &= ~circumstances_of(kept);
+		if (open == 0)
+			return true;
+		if (count_ == rows_.size())
+			return false;
+		if (!row.user)
+			taken_ |= open;
 		rows_[count_++] = number + 1;
+		return true;
 	}
+	[[nodiscard]] const std::array<std::uint32_t, WEIR_CELL_ROWS> &rows() const { return rows_; }
 	[[nodiscard]] weir_cell at(std::uint32_t address_class, std::uint32_t port_class) const
 	{
 		weir_cell cell{};
@@ -52,16 +64,42 @@ public:
 	}
 
 private:
-	unsigned taken_ = 0;
+	const std::vector<BoundRow> &policy_;
+	unsigned taken_ = 0; ///< for all users
 	std::size_t count_ = 0;
 	std::array<std::uint32_t, WEIR_CELL_ROWS> rows_{};
 };
 
+/// Numbers of the rows in the order in which they decide: those for good, then those that end, the later the earlier.
+std::vector<std::uint32_t> order_of(const std::vector<BoundRow> &rows)
+{
+	std::vector<std::uint32_t> order(rows.size());
+	std::iota(order.begin(), order.end(), 0U);
+	// 0, for good, becomes the latest.
+	std::ranges::stable_sort(order, std::ranges::greater{}, [&](auto row) { return rows[row].deadline - 1; });
+	return order;
+}
+
 struct Meeting {
 	std::uint32_t port_class;
-	std::uint32_t row;
+	std::uint32_t place; ///< of the row, in that order
 	auto operator<=>(const Meeting &) const = default;
 };
+
+std::unexpected<Error> too_many_meet(const BoundPolicy &policy, const Cell &cell, std::uint32_t row)
+{
+	std::string names;
+	for (const auto number : cell.rows())
+		names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", policy.rows[number - 1].row.id);
+	return policy::error_at_row(
+		policy.rows[row].row,
+		fmt::format("row \"{}\" is the {}th for the same packets on a condition of its own, and {} can be "
+			    "compiled",
+			    policy.rows[row].row.id, cell.rows().size() + 1, cell.rows().size()),
+		fmt::format(
+			"the others are {}: give some of them the same user or zone, or open fewer windows at a time",
+			names));
+}
 
 Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortClasses &ports,
 					const AddressClasses &addresses)
@@ -88,6 +126,10 @@ Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortCla
 			fmt::format("{} of them are this row's: narrow its ports or its addresses", meetings_of[most]));
 	}
 
+	const auto order = order_of(policy.rows);
+	std::vector<std::uint32_t> place_of(order.size());
+	for (std::uint32_t place = 0; place < order.size(); ++place)
+		place_of[order[place]] = place;
 	std::vector<weir_cell> cells;
 	std::vector<Meeting> meetings;
 	for (std::uint32_t address_class = 1; address_class < addresses.sets.size(); ++address_class) {
@@ -96,13 +138,14 @@ Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortCla
 		meetings.clear();
 		for (const auto row : addresses.sets.at(address_class))
 			for (const auto port_class : ports.of_row[row])
-				meetings.push_back({port_class, row});
+				meetings.push_back({port_class, place_of[row]});
 		std::ranges::sort(meetings);
 		for (auto at = meetings.begin(); at != meetings.end();) {
 			const auto port_class = at->port_class;
-			Cell cell;
+			Cell cell(policy.rows);
 			for (; at != meetings.end() && at->port_class == port_class; ++at)
-				cell.add(at->row, policy.rows[at->row]);
+				if (!cell.add(order[at->place]))
+					return too_many_meet(policy, cell, order[at->place]);
 			cells.push_back(cell.at(address_class, port_class));
 		}
 	}
@@ -116,7 +159,8 @@ bool is_added(const BoundRow &row)
 	return row.kernel_only || row.row.id.contains('@');
 }
 
-/// A row that no cell keeps never decides: an earlier one always does. Rows that weir adds itself may be so. At the
+/// A row that no cell keeps never decides: another always does. Rows that weir adds itself may be so, and rows of a
+/// window, which is opened for a while over whatever the policy says. At the
 /// edge, where nobody knows whose a packet is, also those that another component's row stands before.
 Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, const AddressClasses &addresses,
 			 const std::vector<weir_cell> &cells)
@@ -127,7 +171,7 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			if (row != 0)
 				decides[row - 1] = true;
 	for (std::uint32_t row = 0; row < policy.rows.size(); ++row) {
-		if (decides[row] || is_added(policy.rows[row]))
+		if (decides[row] || is_added(policy.rows[row]) || policy.rows[row].deadline != 0)
 			continue;
 		const auto &shadowed = policy.rows[row].row;
 		bool of_another = false;
@@ -256,8 +300,17 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 
 	std::vector<weir_row> rows;
 	rows.reserve(policy.rows.size());
-	for (const auto &row : policy.rows)
-		rows.push_back({row.zones, row.kernel_only ? __u32{WEIR_ROW_KERNEL} : 0u, {}});
+	bool ends = false;
+	for (const auto &row : policy.rows) {
+		const __u32 flags = (row.kernel_only ? __u32{WEIR_ROW_KERNEL} : 0u) |
+				    (row.user ? __u32{WEIR_ROW_USER} : 0u);
+		rows.push_back({.deadline = row.deadline,
+				.user = row.user.value_or(0),
+				.zones = row.zones,
+				.flags = static_cast<__u8>(flags),
+				.zero = {}});
+		ends = ends || row.deadline != 0;
+	}
 	header.rows = builder.add(rows.data(), rows.size(), WEIR_ROW_SLOTS);
 	header.row_count = static_cast<std::uint32_t>(rows.size());
 	header.tallies = builder.add_zeros((rows.size() + WEIR_TALLY_SLOTS - 1) / WEIR_TALLY_SLOTS);
@@ -277,7 +330,7 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 	header.format = WEIR_FORMAT;
 	header.generation = options.generation;
 	header.flags = (options.observe ? __u32{WEIR_IMAGE_OBSERVE} : 0u) |
-		       (policy.edge.present ? __u32{WEIR_IMAGE_EDGE} : 0u);
+		       (policy.edge.present ? __u32{WEIR_IMAGE_EDGE} : 0u) | (ends ? __u32{WEIR_IMAGE_DEADLINES} : 0u);
 	builder.part<weir_header>(0) = header;
 	builder.part<weir_trailer>(1) = trailer;
 	return builder.take();

@@ -14,6 +14,33 @@ bool service_matches(const Service &service, const Question &q)
 	return !service.has_ports() || (service.first <= q.port && q.port <= service.last);
 }
 
+/// Why a row that speaks of the packet does not hold for it, WEIR_REASON_NONE: it does.
+weir_reason what_stops(const BoundRow &row, const Question &q)
+{
+	if (row.kernel_only && !q.from_kernel)
+		return WEIR_REASON_ORIGIN;
+	if (row.user && row.user != q.user)
+		return WEIR_REASON_USER;
+	if (row.deadline != 0 && row.deadline <= q.now)
+		return WEIR_REASON_CLOSED;
+	return WEIR_REASON_NONE;
+}
+
+/// Of the reasons that several rows have, the one that lacks the least.
+weir_reason nearer(weir_reason a, weir_reason b)
+{
+	for (const auto reason : {WEIR_REASON_CLOSED, WEIR_REASON_USER, WEIR_REASON_ORIGIN})
+		if (a == reason || b == reason)
+			return reason;
+	return WEIR_REASON_NO_ROW;
+}
+
+/// Rows for good decide before those that end, later ends before earlier ones, else the first.
+bool decides_before(const BoundRow &a, const BoundRow &b)
+{
+	return a.deadline == 0 ? b.deadline != 0 : b.deadline != 0 && a.deadline > b.deadline;
+}
+
 } // namespace
 
 Answer evaluate(const BoundPolicy &policy, const Question &q)
@@ -30,12 +57,13 @@ Answer evaluate(const BoundPolicy &policy, const Question &q)
 			continue;
 		if (std::ranges::none_of(row.peers, [&](const Prefix &p) { return p.contains(remote); }))
 			continue;
-		if (row.kernel_only && !q.from_kernel) {
-			answer.reason = WEIR_REASON_ORIGIN;
-			continue;
-		}
-		return {.allowed = true, .row = number};
+		if (const auto stops = what_stops(row, q); stops != WEIR_REASON_NONE)
+			answer.reason = nearer(answer.reason, stops);
+		else if (answer.row == WEIR_NO_ROW || decides_before(row, policy.rows[answer.row]))
+			answer.row = number;
 	}
+	if (answer.row != WEIR_NO_ROW)
+		return {.allowed = true, .row = answer.row};
 	if (q.zone == zone_loopback && q.scope < policy.scopes.size() && policy.scopes[q.scope].open_loopback)
 		return {.allowed = true};
 	return answer;

@@ -6,6 +6,7 @@
 #include "policy/model.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace weir {
 
@@ -18,6 +19,8 @@ struct Question {
 	std::uint16_t port = 0;  ///< of the service: remote for out, local for in; ICMP: the type
 	std::uint8_t zone = zone_network;
 	bool from_kernel = false; ///< the packet was made by the kernel itself, not by a process
+	std::optional<std::uint32_t> user{}; ///< uid of who made the socket; nullopt: not known
+	std::uint64_t now = 0; ///< CLOCK_BOOTTIME, ns: rows with a deadline hold before it
 };
 
 struct Answer {

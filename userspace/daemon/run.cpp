@@ -7,6 +7,7 @@
 #include "daemon/merged.h"
 #include "daemon/row_names.h"
 #include "daemon/sink.h"
+#include "daemon/windows.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -40,7 +41,7 @@ class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
 		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where),
+		  rows_(options.where), merged_(options.where), interfaces_(options.where), windows_(options.where),
 		  identity_(identity(options.where))
 	{}
 
@@ -66,6 +67,7 @@ private:
 	RowNames rows_;
 	Merged merged_;
 	Interfaces interfaces_;
+	Windows windows_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -111,6 +113,8 @@ void Daemon::housekeeping()
 	read_signals();
 	if (!stop_ && interfaces_.look(sink_))
 		enricher_.edge_is_here(true);
+	if (!stop_)
+		windows_.look(sink_);
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 		tick();
 	if (!broken_)
@@ -144,6 +148,8 @@ void Daemon::tick()
 	}
 	if (!stop_ && interfaces_.tick(sink_))
 		enricher_.edge_is_here(true);
+	if (!broken_)
+		windows_.tick(sink_);
 	if (!broken_ && !closing_) {
 		merged_.take();
 		merged_.put(sink_, enricher_, to_wall_);
@@ -192,6 +198,8 @@ void Daemon::write_out()
 	}
 	if (*done && complaint_.settle())
 		say(fmt::format("{} takes lines again", sink_.name()));
+	if (*done)
+		windows_.written();
 }
 
 /// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not
@@ -208,16 +216,18 @@ void Daemon::make_room()
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[4] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
+	pollfd watched[5] = {
+		{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
 		watched[1].fd = sink_.fd();
 	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
 		watched[3].fd = interfaces_.fd();
+		watched[4].fd = windows_.fd();
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched, 4, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched, 5, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
@@ -252,6 +262,7 @@ bool Daemon::take_over()
 	rows_.forget();
 	merged_.forget_sums();
 	interfaces_.look_again();
+	windows_.look_again();
 	enricher_.edge_is_here(false);
 	totals_ = {};
 	lost_written_ = 0;

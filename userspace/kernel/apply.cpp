@@ -7,6 +7,7 @@
 #include "kernel/owners.h"
 #include "kernel/pins.h"
 #include "policy/policy.h"
+#include "policy/windows.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -221,7 +222,7 @@ Result<> build(const Where &where, const Image &image, Maps shared, const BoundP
 
 } // namespace
 
-Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observe)
+Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe)
 {
 	const Libbpf quiet;
 	if (auto good = check_bpffs(where); !good)
@@ -237,7 +238,7 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 		return fail(elsewhere(where));
 	if (auto tidied = tidy(where); !tidied)
 		return std::unexpected(std::move(tidied).error());
-	const auto place = find_place(policy);
+	const auto place = find_place(fresh);
 	if (!place) {
 		if (!exists(where.directory()))
 			::rmdir(root.c_str()); // it was made for this
@@ -246,8 +247,11 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 
 	const auto maps = open_maps(where.directory());
 	const auto old = maps ? published(map_of(*maps, "images")) : Result<Image>(std::unexpected(maps.error()));
+	auto was = policy_of(old);
 	Applied applied;
 	applied.generation = old ? old->header().generation + 1 : 1;
+	applied.policy = was ? policy::carry_windows(*was, fresh, boot_clock(), wall_clock()) : fresh;
+	const auto &policy = applied.policy;
 	const auto image = compile(policy, {.generation = applied.generation, .observe = observe});
 	if (!image) {
 		if (!exists(where.directory()))
@@ -257,7 +261,6 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	applied.digest = hex(image->trailer().digest);
 
 	const auto begin = std::chrono::steady_clock::now();
-	const auto was = policy_of(old);
 	if (maps && was && was->edge.ingress == policy.edge.ingress && holds(where, *maps, policy, *place)) {
 		const auto map = make_image_map(*image);
 		if (!map)
@@ -284,6 +287,7 @@ Result<Applied> apply(const Where &where, const BoundPolicy &policy, bool observ
 	}
 	applied.publish_ms =
 		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+	applied.before = std::move(was);
 	return applied;
 }
 

@@ -36,6 +36,25 @@ private:
 	void *at_;
 };
 
+/// The map in the slot of `images`.
+Result<Fd> map_in(int images_fd)
+{
+	const __u32 slot = 0;
+	__u32 id = 0;
+	Fd map;
+	for (int tries = 0; !map; ++tries) { // it may be replaced between the two steps
+		if (bpf_map_lookup_elem(images_fd, &slot, &id) != 0) {
+			if (errno == ENOENT)
+				return fail(Exit::absent, "no image is published: nothing is admitted");
+			return system_error("reading which image is published", errno);
+		}
+		map = Fd(bpf_map_get_fd_by_id(id));
+		if (!map && (errno != ENOENT || tries == 100))
+			return system_error("opening the published image", errno);
+	}
+	return map;
+}
+
 } // namespace
 
 Result<Fd> make_image_map(const Image &image)
@@ -67,28 +86,33 @@ Result<> publish(int images_fd, int image_fd)
 	return {};
 }
 
+Result<weir_header> published_header(int images_fd)
+{
+	const auto map = map_in(images_fd);
+	if (!map)
+		return std::unexpected(map.error());
+	const auto info = info_of<bpf_map_info>(map->get());
+	if (!info || info->value_size != sizeof(weir_header))
+		return fail("the published image is not one of weir's");
+	const __u32 first = 0;
+	weir_header header{};
+	if (bpf_map_lookup_elem(map->get(), &first, &header) != 0)
+		return system_error("reading the published image", errno);
+	return header;
+}
+
 Result<Image> published(int images_fd)
 {
-	const __u32 slot = 0;
-	__u32 id = 0;
-	Fd map;
-	for (int tries = 0; !map; ++tries) { // it may be replaced between the two steps
-		if (bpf_map_lookup_elem(images_fd, &slot, &id) != 0) {
-			if (errno == ENOENT)
-				return fail(Exit::absent, "no image is published: nothing is admitted");
-			return system_error("reading which image is published", errno);
-		}
-		map = Fd(bpf_map_get_fd_by_id(id));
-		if (!map && (errno != ENOENT || tries == 100))
-			return system_error("opening the published image", errno);
-	}
-	const auto info = info_of<bpf_map_info>(map.get());
+	const auto map = map_in(images_fd);
+	if (!map)
+		return std::unexpected(map.error());
+	const auto info = info_of<bpf_map_info>(map->get());
 	if (!info || info->value_size != WEIR_LINE)
 		return fail("the published image is not one of weir's");
 	Image image;
 	image.lines.resize(info->max_entries);
 	const auto size = image.lines.size() * WEIR_LINE;
-	const Mapped values(map.get(), size, PROT_READ);
+	const Mapped values(map->get(), size, PROT_READ);
 	if (!values)
 		return system_error("mapping the published image", errno);
 	std::memcpy(image.lines.data(), values.get(), size);

@@ -14,6 +14,9 @@ Result<Fd> make_image_map(const Image &);
 /// Puts an image map in the slot of `images`: the swap.
 Result<> publish(int images_fd, int image_fd);
 
+/// Its header alone.
+Result<weir_header> published_header(int images_fd);
+
 /// What is in the slot of `images`. Exit::absent when nothing is.
 Result<Image> published(int images_fd);
 

@@ -95,6 +95,17 @@ Result<Image> read_image(const Where &where)
 	return published(images->get());
 }
 
+Result<std::uint32_t> read_generation(const Where &where)
+{
+	const auto images = open_pin(where.directory() + "/maps/images");
+	if (!images)
+		return std::unexpected(images.error());
+	const auto header = published_header(images->get());
+	if (!header)
+		return std::unexpected(header.error());
+	return header->generation;
+}
+
 Result<Counters> read_counters(const Where &where)
 {
 	if (auto there = must_exist(where); !there)

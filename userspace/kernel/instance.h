@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,10 +72,22 @@ struct Applied {
 	bool first = false;       ///< programs were loaded and attached, not only the policy swapped
 	std::string digest;
 	double publish_ms = 0;    ///< from a complete image in user space to the swap, the swap included
+	BoundPolicy policy{};     ///< in force now: of apply(), with the windows that were open and still may be
+	std::optional<BoundPolicy>
+		before{}; ///< that was in force; of apply(): nullopt when there was none that can be read
 };
 
-/// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before.
+/// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
+/// are open, and that the policy has, too, stay open until the same moment; others are closed.
 Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
+
+/// Takes the policy in force, changes it by `how`, and publishes it by one swap, under the instance's lock, for which it
+/// waits up to `patience` seconds. It observes if it did. nullopt, from `how` and from here: there is nothing to change.
+/// An error of `how`, and any other: the kernel is as before. `how` may not change which cgroups and interfaces are held.
+/// Exit::absent when the instance is not loaded.
+Result<std::optional<Applied>> change(const Where &,
+				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
+				      int patience = 10);
 
 /// Brings the edge to the interfaces that are there now: attaches to those that appeared, forgets those that went.
 /// Gives a line for each change, "holds eth1 (network; xdp, tcx)"; none: all was well, or the policy has no edge.
@@ -90,6 +103,16 @@ bool drain_interfaces(const Fd &watch);
 /// clock here, not of the monotonic one.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 
+/// Connections that were ended, and what went wrong with others. The gates refuse the packets of all of them.
+struct Cut {
+	std::vector<std::string> connections; ///< "TCP 192.0.2.2:4711 - 203.0.113.7:80"
+	std::vector<std::string> problems;
+};
+/// Ends what `before` admitted and what is in force now doesn't: connections of TCP and connected UDP sockets of each
+/// cgroup of the policy and of those below it, in this network namespace and in those of its processes, and what passes
+/// the edge. Their owners get ECONNABORTED.
+Result<Cut> cut_ended(const Where &, const BoundPolicy &before);
+
 /// Read everything back. Exit::absent when the instance is not loaded.
 Result<State> inspect(const Where &);
 
@@ -102,6 +125,14 @@ std::vector<std::string> instances(const std::string &bpffs);
 /// The policy's text and generation in force, without the checks of inspect(). Cheap.
 Result<Image> read_image(const Where &);
 Result<Counters> read_counters(const Where &);
+
+/// Of what is in force, without its policy. Very cheap.
+Result<std::uint32_t> read_generation(const Where &);
+
+/// Is a Ring of the instance open somewhere?
+bool has_reader(const Where &);
+/// A file beside the locks of an instance, for notes that live until the next boot. It need not be there.
+Result<std::string> note_path(const Where &, std::string_view name);
 
 /// The ring buffer of an instance: one reader at a time (a lock sees to it).
 class Ring {

@@ -17,12 +17,17 @@ namespace {
 
 using Socket = std::unique_ptr<mnl_socket, int (*)(mnl_socket *)>;
 
+std::unexpected<Error> asking_failed(const Subject &subject, int error)
+{
+	return system_error(std::string("asking the kernel about ") + subject.what, error);
+}
+
 constexpr std::size_t answer_size = 32768; // what the kernel puts into one part of a dump at most
 
 enum class End : std::uint8_t { more, done, interrupted };
 
 /// One part of an answer.
-Result<End> read_part(const char *bytes, std::size_t size, const HandleMessage &handle)
+Result<End> read_part(const char *bytes, std::size_t size, const HandleMessage &handle, const Subject &subject)
 {
 	int left = static_cast<int>(size);
 	for (const auto *message = reinterpret_cast<const nlmsghdr *>(bytes); mnl_nlmsg_ok(message, left);
@@ -33,27 +38,27 @@ Result<End> read_part(const char *bytes, std::size_t size, const HandleMessage &
 			return End::done;
 		if (message->nlmsg_type == NLMSG_ERROR) {
 			const auto *error = static_cast<const nlmsgerr *>(mnl_nlmsg_get_payload(message));
-			return system_error("asking the kernel about its interfaces", -error->error);
+			return asking_failed(subject, -error->error);
 		}
 		handle(*message);
 	}
 	return End::more;
 }
 
-Result<End> dump_once(nlmsghdr *request, const HandleMessage &handle)
+Result<End> dump_once(nlmsghdr *request, const HandleMessage &handle, const Subject &subject)
 {
-	const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC), mnl_socket_close);
+	const Socket socket(mnl_socket_open2(subject.bus, SOCK_CLOEXEC), mnl_socket_close);
 	if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
 	    mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-		return system_error("asking the kernel about its interfaces", errno);
+		return asking_failed(subject, errno);
 	const auto answer = std::make_unique<char[]>(answer_size);
 	for (;;) {
 		const auto size = mnl_socket_recvfrom(socket.get(), answer.get(), answer_size);
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)
-			return system_error("asking the kernel about its interfaces", errno);
-		const auto end = read_part(answer.get(), static_cast<std::size_t>(size), handle);
+			return asking_failed(subject, errno);
+		const auto end = read_part(answer.get(), static_cast<std::size_t>(size), handle, subject);
 		if (!end || *end != End::more)
 			return end;
 	}
@@ -61,19 +66,53 @@ Result<End> dump_once(nlmsghdr *request, const HandleMessage &handle)
 
 } // namespace
 
-Result<> dump(nlmsghdr *request, const std::function<void()> &restart, const HandleMessage &handle)
+Result<> dump(nlmsghdr *request, const std::function<void()> &restart, const HandleMessage &handle,
+	      const Subject &subject)
 {
 	constexpr int most = 100;
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	for (int tries = 0; tries < most; ++tries) {
 		restart();
-		const auto end = dump_once(request, handle);
+		const auto end = dump_once(request, handle, subject);
 		if (!end)
 			return std::unexpected(end.error());
 		if (*end == End::done)
 			return {};
 	}
-	return fail("the interfaces change faster than they can be listed");
+	return fail(std::string(subject.what) + " change faster than they can be listed");
+}
+
+Result<Netlink> Netlink::open(const Subject &subject)
+{
+	Netlink netlink(mnl_socket_open2(subject.bus, SOCK_CLOEXEC));
+	if (!netlink.socket_ || mnl_socket_bind(netlink.socket_.get(), 0, MNL_SOCKET_AUTOPID) != 0)
+		return asking_failed(subject, errno);
+	return netlink;
+}
+
+int Netlink::ask(nlmsghdr *request, const HandleMessage &handle)
+{
+	request->nlmsg_seq = ++sequence_;
+	if (mnl_socket_sendto(socket_.get(), request, request->nlmsg_len) < 0)
+		return errno;
+	alignas(nlmsghdr) char answer[8192];
+	for (;;) {
+		const auto size = mnl_socket_recvfrom(socket_.get(), answer, sizeof(answer));
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return errno;
+		int left = static_cast<int>(size);
+		for (const auto *message = reinterpret_cast<const nlmsghdr *>(answer); mnl_nlmsg_ok(message, left);
+		     message = mnl_nlmsg_next(message, &left)) {
+			if (message->nlmsg_seq != sequence_)
+				continue;
+			if (message->nlmsg_type == NLMSG_ERROR)
+				return -static_cast<const nlmsgerr *>(mnl_nlmsg_get_payload(message))->error;
+			handle(*message);
+			return 0;
+		}
+	}
 }
 
 namespace {

@@ -64,16 +64,35 @@ bool is_foreign(int socket)
 	       theirs.st_ino != ours.st_ino;
 }
 
+/// The socket's inode has the user that it was made by. That of the process has to be the same: one that holds a
+/// socket of another user's, or had other rights when it made it, doesn't tell.
+bool is_maker(int socket, const weir_owner &owner)
+{
+	struct stat status{};
+	return ::fstat(socket, &status) == 0 && status.st_uid == owner.uid;
+}
+
 void note(int owners_fd, int socket, weir_owner owner, bool edge)
 {
 	owner.foreign = edge && is_foreign(socket) ? 1 : 0;
-	if (bpf_map_update_elem(owners_fd, &socket, &owner, BPF_NOEXIST) == 0 || errno != EEXIST || !edge)
+	owner.made = is_maker(socket, owner) ? 1 : 0;
+	owner.maker = owner.made != 0 ? owner.uid : 0;
+	if (bpf_map_update_elem(owners_fd, &socket, &owner, BPF_NOEXIST) == 0 || errno != EEXIST)
 		return;
-	// Noted under a policy without an edge, or with one elsewhere.
+	// Noted under a policy without an edge, or with one elsewhere; or of another process that holds it, too.
 	weir_owner noted{};
-	if (bpf_map_lookup_elem(owners_fd, &socket, &noted) != 0 || noted.foreign == owner.foreign)
+	if (bpf_map_lookup_elem(owners_fd, &socket, &noted) != 0)
 		return;
-	noted.foreign = owner.foreign;
+	const bool moved = edge && noted.foreign != owner.foreign;
+	const bool told = noted.made == 0 && owner.made != 0;
+	if (!moved && !told)
+		return;
+	if (moved)
+		noted.foreign = owner.foreign;
+	if (told) {
+		noted.made = 1;
+		noted.maker = owner.maker;
+	}
 	bpf_map_update_elem(owners_fd, &socket, &noted, BPF_EXIST);
 }
 

@@ -14,6 +14,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 namespace weir::kernel {
 
@@ -44,7 +45,24 @@ sigset_t ending_signals()
 	return set;
 }
 
+std::int64_t clock_ns(clockid_t clock)
+{
+	timespec now{};
+	::clock_gettime(clock, &now);
+	return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
 } // namespace
+
+std::uint64_t boot_clock()
+{
+	return static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
+}
+
+std::int64_t wall_clock()
+{
+	return clock_ns(CLOCK_REALTIME);
+}
 
 std::unexpected<Error> system_error(const std::string &what, int error)
 {
@@ -88,7 +106,7 @@ Uninterrupted::~Uninterrupted()
 	::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
+Result<std::string> note_path(const Where &where, std::string_view name)
 {
 	// The same instance under another mount of bpffs is another instance.
 	struct stat mount{};
@@ -97,7 +115,15 @@ Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
 	const std::string directory = "/run/weir";
 	if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
 		return system_error(directory, errno);
-	const auto path = fmt::format("{}/{}.{}.{}", directory, where.instance, mount.st_dev, purpose);
+	return fmt::format("{}/{}.{}.{}", directory, where.instance, mount.st_dev, name);
+}
+
+Result<Fd> lock(const Where &where, std::string_view purpose, int seconds)
+{
+	const auto found = note_path(where, purpose);
+	if (!found)
+		return std::unexpected(found.error());
+	const std::string &path = *found;
 	Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!fd)
 		return system_error(path, errno);

@@ -42,6 +42,10 @@ private:
 	sigset_t before_{};
 };
 
+/// Nanoseconds: CLOCK_BOOTTIME, by which windows end, and the wall clock.
+std::uint64_t boot_clock();
+std::int64_t wall_clock();
+
 /// One process changes an instance at a time, one reads its events. The lock goes with the descriptor.
 /// Error: another process has it (after waiting for `seconds`).
 Result<Fd> lock(const Where &, std::string_view purpose, int seconds);

@@ -8,20 +8,23 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 
 namespace weir::test {
 namespace {
 
 std::string told(const BoundPolicy &policy, const Question &q)
 {
-	std::string text = q.remote.text() + " protocol " + std::to_string(q.protocol) + " port " +
-			   std::to_string(q.port) + (q.dir == Direction::out ? " out" : " in") + " zone " +
-			   std::to_string(q.zone) + " scope " + std::to_string(q.scope) +
-			   (q.from_kernel ? " from the kernel" : "") + "\n";
+	std::string text =
+		q.remote.text() + " protocol " + std::to_string(q.protocol) + " port " + std::to_string(q.port) +
+		(q.dir == Direction::out ? " out" : " in") + " zone " + std::to_string(q.zone) + " scope " +
+		std::to_string(q.scope) + (q.from_kernel ? " from the kernel" : "") +
+		(q.user ? " by user " + std::to_string(*q.user) : "") + " at " + std::to_string(q.now) + "\n";
 	for (const auto &row : policy.rows) {
 		text += row.row.id + (row.row.dir == Direction::out ? " out " : " in ") + row.row.port.text() +
 			" scope " + std::to_string(row.scope) + " zones " + std::to_string(row.zones) +
-			(row.kernel_only ? " kernel" : "");
+			(row.kernel_only ? " kernel" : "") + (row.user ? " user " + std::to_string(*row.user) : "") +
+			(row.deadline != 0 ? " until " + std::to_string(row.deadline) : "");
 		for (const auto &peer : row.peers)
 			text += " " + peer.text();
 		text += "\n";
@@ -29,7 +32,8 @@ std::string told(const BoundPolicy &policy, const Question &q)
 	return text;
 }
 
-/// Compiles; a row that is said never to match must not decide any of many questions, and is left out.
+/// Compiles; a row that is said never to match must not decide any of many questions, and is left out. So is one for
+/// which there is no room, which is said of rows with users and deadlines only.
 Image compiled(Maker &maker, BoundPolicy &policy, unsigned &shadowed)
 {
 	for (;;) {
@@ -37,6 +41,17 @@ Image compiled(Maker &maker, BoundPolicy &policy, unsigned &shadowed)
 		if (image)
 			return *image;
 		const auto &said = image.error().message;
+		const auto full = std::ranges::find_if(policy.rows, [&](const BoundRow &row) {
+			return said.contains("row \"" + row.row.id + "\" is the 7th for the same packets");
+		});
+		if (full != policy.rows.end()) {
+			EXPECT_EQ(image.error().code, Exit::policy);
+			EXPECT_TRUE(std::ranges::any_of(policy.rows, [](const BoundRow &row) {
+				return row.user || row.deadline != 0;
+			})) << said;
+			policy.rows.erase(full);
+			continue;
+		}
 		const auto at = std::ranges::find_if(policy.rows, [&](const BoundRow &row) {
 			return said.contains("row \"" + row.row.id + "\" can never match");
 		});
@@ -45,7 +60,8 @@ Image compiled(Maker &maker, BoundPolicy &policy, unsigned &shadowed)
 		EXPECT_EQ(image.error().code, Exit::policy);
 		const auto number = static_cast<std::uint32_t>(at - policy.rows.begin());
 		for (int i = 0; i < 300; ++i) {
-			const auto q = maker.question(policy);
+			auto q = maker.question(policy);
+			maker.add_user_and_time(q);
 			EXPECT_NE(evaluate(policy, q).row, number) << said << told(policy, q);
 		}
 		policy.rows.erase(at);
@@ -81,6 +97,36 @@ TEST_P(Random, ImageDecidesAsTheRowsSay)
 	EXPECT_GT(allowed, asked / 10) << "the questions miss the rows";
 	EXPECT_LT(allowed, asked * 9 / 10) << "the questions only hit the rows";
 	EXPECT_GT(shadowed, 0U);
+}
+
+TEST_P(Random, ImageDecidesByUserAndClockAsTheRowsSay)
+{
+	Maker maker(1000 + GetParam());
+	unsigned shadowed = 0;
+	std::map<weir_reason, unsigned> said;
+	unsigned by_user = 0, by_deadline = 0;
+	for (int round = 0; round < 150; ++round) {
+		BoundPolicy policy = maker.policy(round % 10 == 0 ? 120 : 12, true);
+		maker.add_users_and_deadlines(policy);
+		const Image image = compiled(maker, policy, shadowed);
+		if (policy.rows.empty())
+			continue;
+		for (int i = 0; i < 400; ++i) {
+			auto q = maker.question(policy);
+			maker.add_user_and_time(q);
+			ASSERT_NO_FATAL_FAILURE(expect_agreement(policy, image, q));
+			const auto answer = evaluate(policy, q);
+			++said[answer.reason];
+			by_user += answer.row != WEIR_NO_ROW && policy.rows[answer.row].user ? 1 : 0;
+			by_deadline += answer.row != WEIR_NO_ROW && policy.rows[answer.row].deadline != 0 ? 1 : 0;
+		}
+	}
+	EXPECT_GT(shadowed, 0U);
+	EXPECT_GT(by_user, 300U);
+	EXPECT_GT(by_deadline, 1000U);
+	for (const auto reason :
+	     {WEIR_REASON_NONE, WEIR_REASON_NO_ROW, WEIR_REASON_ORIGIN, WEIR_REASON_USER, WEIR_REASON_CLOSED})
+		EXPECT_GT(said[reason], 500U) << reason;
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Random, ::testing::Range(1U, 9U));
@@ -211,6 +257,105 @@ BoundPolicy at_the_edge(std::vector<std::pair<std::string, std::string>> rows)
 		policy.rows.push_back(one.rows[0]);
 	}
 	return policy;
+}
+
+TEST(Compile, ARowOfAUserIsThatUsersOnly)
+{
+	auto policy = plain({{"TCP/443", "192.0.2.7"}, {"TCP/1-500", "192.0.2.7"}});
+	policy.rows[0].user = 0;
+	policy.rows[1].user = 1001;
+	const auto image = compile(policy);
+	ASSERT_TRUE(image) << image.error().message;
+	auto q = tcp("192.0.2.7", 443);
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_USER})) << "who made the socket is not known";
+	q.user = 1000;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_USER}));
+	q.user = 0;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 0}));
+	q.user = 1001;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 1}));
+	q.port = 80;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 1}));
+	q.user = 0;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_USER}));
+}
+
+TEST(Compile, ARowWithADeadlineHoldsBeforeIt)
+{
+	auto policy = plain({{"TCP/443", "192.0.2.7"}});
+	EXPECT_EQ(compile(policy).value().header().flags, 0U) << "nobody reads the clock for this";
+	policy.rows[0].deadline = 5'000'000'000;
+	const auto image = compile(policy);
+	ASSERT_TRUE(image) << image.error().message;
+	EXPECT_EQ(image->header().flags, WEIR_IMAGE_DEADLINES);
+	auto q = tcp("192.0.2.7", 443);
+	q.now = 4'999'999'999;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 0}));
+	q.now = 5'000'000'000;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_CLOSED}));
+	q.now = ~0ULL;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_CLOSED}));
+}
+
+TEST(Compile, RowsForGoodDecideFirstThenThoseThatEndLater)
+{
+	auto policy = plain({{"TCP/443", "192.0.2.1"},
+			     {"TCP/443", "192.0.2.0/24"},
+			     {"TCP/443", "192.0.2.0/28"},
+			     {"TCP/443", "192.0.2.2"}});
+	policy.rows[0].deadline = 10;
+	policy.rows[1].deadline = 20;
+	policy.rows[2].deadline = 30;
+	const auto image = compile(policy); // the first one never decides: a window may stand in another's shadow
+	ASSERT_TRUE(image) << image.error().message;
+	auto q = tcp("192.0.2.1", 443);
+	EXPECT_EQ(ask(*image, q).row, 2U);
+	q.now = 29;
+	EXPECT_EQ(ask(*image, q).row, 2U);
+	q.now = 30;
+	EXPECT_EQ(ask(*image, q).reason, WEIR_REASON_CLOSED);
+	q = tcp("192.0.2.2", 443);
+	EXPECT_EQ(ask(*image, q).row, 3U) << "what is admitted for good is not cut with a window";
+}
+
+TEST(Compile, ARowBehindTheSameForAllUsersIsNamed)
+{
+	auto policy = plain({{"TCP/1-500", "192.0.2.7"}, {"TCP/443", "192.0.2.7"}});
+	policy.rows[1].user = 1001;
+	EXPECT_FALSE(compile(policy)) << "it is everyone's already";
+	policy.rows[1].deadline = 5;
+	EXPECT_TRUE(compile(policy)) << "a window may be opened over it";
+	policy.rows[1].deadline = 0;
+	policy.rows[0].user = 1002;
+	EXPECT_TRUE(compile(policy));
+	policy.rows[0].deadline = 5;
+	policy.rows[0].user.reset();
+	EXPECT_TRUE(compile(policy)) << "an end makes no row superfluous";
+}
+
+TEST(Compile, MoreConditionsThanACellHoldsAreNamed)
+{
+	std::vector<std::pair<std::string, std::string>> rows;
+	for (int length = 32; length >= 26; --length)
+		rows.emplace_back("TCP/443", "192.0.2.0/" + std::to_string(length));
+	auto policy = plain(rows);
+	for (std::uint32_t row = 0; row < policy.rows.size(); ++row)
+		policy.rows[row].user = 1000 + row;
+	const auto image = compile(policy);
+	ASSERT_FALSE(image);
+	EXPECT_EQ(image.error().code, Exit::policy);
+	for (const auto &row : policy.rows)
+		EXPECT_NE(image.error().message.find("\"" + row.row.id + "\""), std::string::npos)
+			<< image.error().message;
+	EXPECT_NE(image.error().message.find("\"TCP/443 192.0.2.0/26\" is the 7th"), std::string::npos)
+		<< image.error().message;
+	policy.rows.back().user = 1000;
+	EXPECT_TRUE(compile(policy));
+	for (auto &row : policy.rows) { // as many windows as one likes, one over the other
+		row.user.reset();
+		row.deadline = 1 + row.peers[0].length;
+	}
+	EXPECT_TRUE(compile(policy));
 }
 
 TEST(Compile, TheEdgeIsToldToTheGates)

@@ -38,6 +38,25 @@ public:
 		return policy;
 	}
 
+	/// Some rows become those of a user, some end; the edge knows no users.
+	void add_users_and_deadlines(BoundPolicy &policy)
+	{
+		for (auto &row : policy.rows) {
+			if (!policy.scopes[row.scope].is_edge() && one_in(3))
+				row.user = user();
+			if (one_in(3))
+				row.deadline = 1000 * (1 + below(3));
+		}
+	}
+	/// Who made the socket, and when the packet goes: at deadlines, around them.
+	void add_user_and_time(Question &q)
+	{
+		if (!one_in(4))
+			q.user = user();
+		q.now = 1000 * below(5) + below(3);
+		q.now -= q.now == 0 ? 0 : 1;
+	}
+
 	Question question(const BoundPolicy &policy)
 	{
 		Question q;
@@ -83,6 +102,11 @@ public:
 	}
 
 private:
+	std::uint32_t user()
+	{
+		const std::uint32_t some[] = {0, 1000, 4294967294};
+		return some[below(3)];
+	}
 	Direction dir() { return one_in(2) ? Direction::out : Direction::in; }
 	std::uint8_t protocol()
 	{
