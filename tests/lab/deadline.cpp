@@ -205,14 +205,16 @@ void Deadline::keeps_the_deadline(Held held)
 		EXPECT_LE(answers.heard, deadline + tolerance()) << "an answer came in late";
 		EXPECT_GE(answers.heard, early) << "the answers ended early";
 	}
-	if (held != Held::at_the_edge)
+	if (held != Held::at_the_edge) {
 		EXPECT_GT(sent.refused, enough) << "UDP says EPERM";
+	}
 	EXPECT_GT(refused_as_closed(), enough);
 
 	for (const char *name : {"tcp4", "tcp6", "udp4-sendto", "udp6-sendto", "udp4-connect", "raw4-udp"}) {
 		const auto outcome = attempt(spot, name, find_attempt(name)->family == 6 ? internet6 : internet4, 443);
-		if (held != Held::at_the_edge)
+		if (held != Held::at_the_edge) {
 			EXPECT_EQ(outcome.text(), "refused EPERM") << name;
+		}
 		EXPECT_NE(outcome.reach, Reach::connected) << name;
 		EXPECT_NE(outcome.reach, Reach::answered) << name;
 	}
