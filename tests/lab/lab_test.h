@@ -79,16 +79,21 @@ inline std::string listed(const std::vector<Seen> &packets)
 
 class LabTest : public ::testing::Test {
 protected:
-	static void SetUpTestSuite()
+	/// The hosts, with nothing on them.
+	static void begin()
 	{
 		lab_ = std::make_unique<Lab>();
+		witnesses_ = std::make_unique<Witnesses>(*lab_);
+	}
+	static void SetUpTestSuite()
+	{
+		begin();
 		servers_.emplace_back(Spot{lab_->researcher(), ""}, std::vector<std::uint16_t>{50051, 443},
 				      std::vector<std::uint16_t>{53, 443, 50051});
 		servers_.emplace_back(Spot{lab_->internet(), ""}, std::vector<std::uint16_t>{50051, 443},
 				      std::vector<std::uint16_t>{53, 443});
 		servers_.emplace_back(Spot{lab_->intruder(), ""}, std::vector<std::uint16_t>{50051, 443},
 				      std::vector<std::uint16_t>{53, 443});
-		witnesses_ = std::make_unique<Witnesses>(*lab_);
 	}
 	static void TearDownTestSuite()
 	{

@@ -97,6 +97,8 @@ Result<Image> read_image(const Where &where)
 
 Result<std::uint32_t> read_generation(const Where &where)
 {
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
 	const auto images = open_pin(where.directory() + "/maps/images");
 	if (!images)
 		return std::unexpected(images.error());

@@ -126,7 +126,7 @@ std::vector<std::string> instances(const std::string &bpffs);
 Result<Image> read_image(const Where &);
 Result<Counters> read_counters(const Where &);
 
-/// Of what is in force, without its policy. Very cheap.
+/// Of what is in force, without its policy: another number, another policy. Very cheap.
 Result<std::uint32_t> read_generation(const Where &);
 
 /// Is a Ring of the instance open somewhere?

@@ -90,6 +90,32 @@ Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Whe
 	return std::exchange(fake().merges, {});
 }
 
+Result<std::uint32_t> read_generation(const Where &)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	return fake().generation;
+}
+
+Result<std::optional<Applied>> change(const Where &,
+				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
+				      int)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	if (fake().locked)
+		return fail("another process holds the policy");
+	auto changed = how(fake().policy);
+	if (!changed)
+		return std::unexpected(changed.error());
+	if (!*changed)
+		return std::nullopt;
+	fake().policy = std::move(**changed);
+	Applied applied;
+	applied.generation = ++fake().generation;
+	return applied;
+}
+
 Result<std::vector<std::string>> cover(const Where &)
 {
 	fake().covered++;

@@ -31,6 +31,7 @@ struct FakeKernel {
 	bool deaf = false; ///< watch_interfaces() fails
 	BoundPolicy policy;
 	std::uint32_t generation = 1;
+	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
 	int opened = 0;
 	int images_read = 0;
