@@ -4,7 +4,6 @@
 
 #include "tests/lab/edge_test.h"
 
-#include <arpa/inet.h>
 #include <ctime>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -78,9 +77,9 @@ public:
 			msghdr message{nullptr, 0, &data, 1, control.data(), control.size(), 0};
 			if (::recvmsg(socket_.get(), &message, MSG_DONTWAIT) < 24)
 				return all;
-			in_addr source{};
-			std::memcpy(&source, &bytes[12], sizeof(source));
-			if (source.s_addr != ::inet_addr(node4))
+			if (Address::v4(std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 |
+					std::uint32_t{bytes[14]} << 8 | bytes[15])
+				    .text() != node4)
 				continue;
 			const bool later = ((bytes[6] & 0x1f) | bytes[7]) != 0;
 			all.push_back({stamp_of(message), bytes[9],

@@ -116,6 +116,19 @@ Result<std::optional<Applied>> change(const Where &,
 	return applied;
 }
 
+Result<Cut> cut_ended(const Where &, const BoundPolicy &before)
+{
+	fake().cut_after.push_back(before);
+	return fake().cut;
+}
+
+Result<std::string> note_path(const Where &, std::string_view name)
+{
+	if (fake().notes.empty())
+		return fail("nowhere to note");
+	return fake().notes + "/" + std::string(name);
+}
+
 Result<std::vector<std::string>> cover(const Where &)
 {
 	fake().covered++;

@@ -33,6 +33,9 @@ struct FakeKernel {
 	std::uint32_t generation = 1;
 	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
+	Cut cut; ///< what cut_ended() ends
+	std::vector<BoundPolicy> cut_after; ///< what it was given
+	std::string notes; ///< directory of notes
 	int opened = 0;
 	int images_read = 0;
 };
