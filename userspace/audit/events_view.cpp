@@ -86,7 +86,8 @@ void EventsView::line(std::string_view text)
 	const auto time = dataset && stamp != record.end() && stamp->is_string()
 				  ? parse_time(stamp->get_ref<const std::string &>())
 				  : std::nullopt;
-	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface")) {
+	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface" &&
+		      dataset != "weir.component")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}

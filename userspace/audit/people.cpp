@@ -104,11 +104,15 @@ std::string loss(const Json &record, bool color)
 	return line;
 }
 
-std::string interface(const Json &record, bool color)
+/// An interface or a component: what happened to it is a sentence already, or several lines.
+std::string change(const Json &record, std::string_view word, bool color)
 {
 	const bool failed = text(record, "event.outcome") == "failure";
-	return fmt::format("{} {}EDGE{}     {}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
-			   color && failed ? reset : "", text(record, "event.reason"));
+	auto line = fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
+				word, color && failed ? reset : "", text(record, "event.reason"));
+	for (auto at = line.find('\n'); at != std::string::npos; at = line.find('\n', at))
+		line.replace(at, 1, ";");
+	return line;
 }
 
 /// " × 1234 in 0.98 s", of a record that stands for many.
@@ -243,8 +247,11 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 	if (dataset == "weir.loss")
 		return loss(record, color);
 	if (dataset == "weir.interface")
-		return interface(record, color);
-	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss and weir.interface");
+		return change(record, "EDGE", color);
+	if (dataset == "weir.component")
+		return change(record, "PLACE", color);
+	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss, weir.interface and "
+		    "weir.component");
 }
 
 } // namespace weir::audit

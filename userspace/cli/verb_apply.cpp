@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir apply`: put a site's policy in force, read it back, and leave.
 #include "cli/cli.h"
+#include "cli/component_check.h"
 #include "cli/ssh_guard.h"
 #include "policy/policy.h"
 
@@ -20,7 +21,16 @@ struct Options {
 	std::string site;
 	bool observe = false;
 	bool cut_ssh = false;
+	bool await = false;
 };
+
+/// Not of components that do not run: apply itself has said that.
+std::vector<std::string> proxy_warnings(const BoundPolicy &policy)
+{
+	auto findings = find_components(policy);
+	std::erase_if(findings, [](const auto &each) { return each.cgroups.size() != 1; });
+	return warnings_of(findings, policy);
+}
 
 Result<Exit> apply(const Options &options, const Context &context)
 {
@@ -30,13 +40,17 @@ Result<Exit> apply(const Options &options, const Context &context)
 	if (!options.observe && !options.cut_ssh)
 		if (const auto guarded = guard_ssh_session(*policy); !guarded)
 			return std::unexpected(guarded.error());
-	const auto applied = kernel::apply(context.where, *policy, options.observe);
+	const auto applied = kernel::apply(context.where, *policy, options.observe, options.await);
 	if (!applied)
 		return std::unexpected(applied.error());
 	const auto state = kernel::inspect(context.where);
 	if (!state)
 		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));
 	const char *const word = !state->problems.empty() ? "degraded" : options.observe ? "observing" : "enforcing";
+	std::vector<std::string> awaited;
+	for (const auto &each : state->components)
+		if (each.awaited)
+			awaited.push_back(state->policy.scopes.at(each.scope).cgroup);
 	std::vector<std::string> held;
 	for (const auto &each : state->interfaces)
 		if (each.flags == WEIR_INTERFACE_HELD)
@@ -45,7 +59,8 @@ Result<Exit> apply(const Options &options, const Context &context)
 		const nlohmann::ordered_json facts = {
 			{"instance", context.where.instance}, {"state", word},           {"scenario", policy->scenario},
 			{"generation", applied->generation},  {"first", applied->first}, {"digest", applied->digest},
-			{"publish_ms", applied->publish_ms},  {"interfaces", held},      {"problems", state->problems},
+			{"publish_ms", applied->publish_ms},  {"interfaces", held},      {"awaited", awaited},
+			{"problems", state->problems},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
@@ -55,10 +70,15 @@ Result<Exit> apply(const Options &options, const Context &context)
 			std::cout << (held.empty() ? std::string("  the edge holds no interface: there is none that "
 								 "leads off this host\n")
 						   : fmt::format("  the edge holds {}\n", fmt::join(held, ", ")));
+		for (const auto &each : awaited)
+			std::cout << fmt::format("  awaited: {} does not run; `weir run` holds it when it starts\n",
+						 each);
 		if (options.observe && state->problems.empty())
 			std::cout << "  nothing is refused: what would be is reported; apply without --observe to "
 				     "enforce\n";
 	}
+	for (const auto &warning : proxy_warnings(*policy))
+		std::cerr << "weir: warning: " << warning << '\n';
 	for (const auto &problem : state->problems)
 		std::cerr << "weir: " << problem << '\n';
 	return state->problems.empty() ? Exit::ok : Exit::degraded;
@@ -74,6 +94,8 @@ void add_apply(CLI::App &app, Context &context)
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
 	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");
+	verb->add_flag("--await", options->await,
+		       "Apply it although a component does not run; weir run holds it when it starts");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
 		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "

@@ -3,6 +3,7 @@
 
 #include "audit/enrich.h"
 #include "audit/event.h"
+#include "daemon/components.h"
 #include "daemon/interfaces.h"
 #include "daemon/merged.h"
 #include "daemon/row_names.h"
@@ -40,7 +41,7 @@ class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
 		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where),
+		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
 		  identity_(identity(options.where))
 	{}
 
@@ -66,6 +67,7 @@ private:
 	RowNames rows_;
 	Merged merged_;
 	Interfaces interfaces_;
+	Components components_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -109,6 +111,8 @@ void Daemon::housekeeping()
 {
 	since_housekeeping_ = 0;
 	read_signals();
+	if (!stop_) // first: a component that starts is unheld until then
+		components_.look(sink_);
 	if (!stop_ && interfaces_.look(sink_))
 		enricher_.edge_is_here(true);
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
@@ -142,6 +146,8 @@ void Daemon::tick()
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
+	if (!stop_)
+		components_.tick(sink_);
 	if (!stop_ && interfaces_.tick(sink_))
 		enricher_.edge_is_here(true);
 	if (!broken_ && !closing_) {
@@ -208,16 +214,18 @@ void Daemon::make_room()
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[4] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
+	pollfd watched[5] = {
+		{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
 		watched[1].fd = sink_.fd();
 	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
 		watched[3].fd = interfaces_.fd();
+		watched[4].fd = components_.fd();
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched, 4, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched, 5, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
