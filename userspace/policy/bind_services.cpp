@@ -4,28 +4,10 @@
 #include "policy/host_services.h"
 #include "policy/text.h"
 #include "policy/toml_file.h"
-#include "policy/zones.h"
 
 #include <algorithm>
 
 namespace weir::policy {
-
-// Of one id a status line, an event and an answer of `explain` must mean one row.
-Result<> Binder::ids_of_services() const
-{
-	for (const Row &service : services_.rows) {
-		const auto own = std::ranges::find(matrix_.rows, service.id, &Row::id);
-		if (own != matrix_.rows.end()) {
-			return row_error(*own, "id", "a host service has this id", "give the row another one");
-		}
-	}
-	return {};
-}
-
-bool Binder::fits_family(const Row &row, const std::vector<Prefix> &peers) const
-{
-	return family(row, peers).has_value();
-}
 
 bool Binder::is_used_by_a_component(const Row &row) const
 {
@@ -35,22 +17,65 @@ bool Binder::is_used_by_a_component(const Row &row) const
 }
 
 // A name turns on all its rows, but for those that can't be of its addresses: ping is two rows, ICMP and ICMPv6.
+bool Binder::is_service_on(const Row &row) const
+{
+	const std::string name(switch_of(row));
+	return is_bound(name) && family(row, families_of(name)).has_value();
+}
+
+Result<BoundRow> Binder::bound_service(const Row &row)
+{
+	if (const std::optional<Prefix> builtin = builtin_host_peer(row.peer())) {
+		return bound_to(row, {*builtin});
+	}
+	Result<std::vector<Prefix>> peers = peers_of(row);
+	if (!peers) {
+		return std::unexpected(peers.error());
+	}
+	return bound_to(row, std::move(*peers));
+}
+
 Result<> Binder::host_service(const Row &row)
 {
-	const std::string_view switched = switch_of(row);
-	used_.emplace(switched);
-	const auto bound = site_.names.find(std::string(switched));
-	if (bound == site_.names.end() || !fits_family(row, bound->second)) {
+	used_.emplace(switch_of(row));
+	if (!is_service_on(row)) {
 		services_off_.push_back(row);
 		return {};
 	}
 	if (const Result<> good = scope_of(row); !good) {
 		return good;
 	}
-	const std::optional<Prefix> builtin = builtin_host_peer(row.peer());
-	std::vector<Prefix> peers = builtin ? std::vector{*builtin} : bound->second;
-	std::ranges::sort(peers);
-	return hold(row, std::move(peers));
+	const Result<BoundRow> one = bound_service(row);
+	if (!one) {
+		return std::unexpected(one.error());
+	}
+	return hold(*one);
+}
+
+/// The row of a host service that is on; `asked`: where the site wants it.
+Result<const Row *> Binder::service(const std::string &id, const Place &asked) const
+{
+	const std::vector<Row> &services = matrices_.host_services.rows;
+	const auto row = std::ranges::find(services, id, &Row::id);
+	if (row == services.end()) {
+		std::vector<std::string> known;
+		std::string all;
+		for (const Row &each : services) {
+			known.push_back(each.id);
+			all += (all.empty() ? "" : ", ") + each.id;
+		}
+		return error_at(
+			site_.text, asked, "there is no host service " + in_quotes(id),
+			or_else(did_you_mean(id, known), all.empty() ? "there are none here" : "there are: " + all));
+	}
+	if (!is_service_on(*row)) {
+		const std::string name(switch_of(*row));
+		return error_at(site_.text, asked,
+				"host service " + in_quotes(row->id) + " is off: " + in_quotes(name) +
+					(is_bound(name) ? " has no address of its family" : " is not bound"),
+				"add to [names]: " + toml_key(name) + " = \"ADDRESS\"");
+	}
+	return &*row;
 }
 
 // A component that uses a service itself: at the edge the host's row is enough, in its cgroup it needs its own.
@@ -73,37 +98,18 @@ Result<> Binder::services_of(const std::string &component, const std::vector<std
 		return good;
 	}
 	for (std::size_t index = 0; index < ids.size(); index++) {
-		const auto row = std::ranges::find(services_.rows, ids[index], &Row::id);
-		if (row == services_.rows.end()) {
-			std::vector<std::string> known;
-			std::string all;
-			for (const Row &each : services_.rows) {
-				known.push_back(each.id);
-				all += (all.empty() ? "" : ", ") + each.id;
-			}
-			return error_at(site_.text, place_of_service(site_, component, index),
-					"there is no host service " + in_quotes(ids[index]),
-					or_else(did_you_mean(ids[index], known),
-						all.empty() ? "there are none here" : "there are: " + all));
+		const Result<const Row *> row = service(ids[index], place_of_service(site_, component, index));
+		if (!row) {
+			return std::unexpected(row.error());
 		}
-		if (std::ranges::find(services_off_, row->id, &Row::id) != services_off_.end()) {
-			const std::string name(switch_of(*row));
-			const bool is_bound = site_.names.contains(name);
-			return error_at(site_.text, place_of_service(site_, component, index),
-					"host service " + in_quotes(row->id) + " is off: " + in_quotes(name) +
-						(is_bound ? " has no address of its family" : " is not bound"),
-					"add to [names]: " + toml_key(name) + " = \"ADDRESS\"");
+		Result<BoundRow> one = bound_service(**row);
+		if (!one) {
+			return std::unexpected(one.error());
 		}
-		const std::optional<Prefix> builtin = builtin_host_peer(row->peer());
-		BoundRow bound;
-		bound.row = *row;
-		bound.row.id += '@' + component;
-		(row->dir == Direction::out ? bound.row.source : bound.row.destination) = component;
-		bound.scope = *held_by(component);
-		bound.peers = builtin ? std::vector{*builtin} : site_.names.at(row->peer());
-		std::ranges::sort(bound.peers);
-		bound.zones = zones_of(*row, bound.peers, site_.open_loopback);
-		policy_.rows.push_back(std::move(bound));
+		one->row.id += '@' + component;
+		(one->row.dir == Direction::out ? one->row.source : one->row.destination) = component;
+		one->scope = *held_by(component);
+		policy_.rows.push_back(std::move(*one));
 	}
 	return {};
 }

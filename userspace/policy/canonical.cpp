@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy as canonical JSON: members in a fixed order, no white space, numbers as integers. Lists of addresses
-// are written once, in the order of their first row: a name with a thousand addresses may have many rows.
-#include "bpf/abi.h"
-#include "policy/edge_file.h"
+// are written once, in the order of their first row: a name with a thousand addresses may have many rows. What was
+// added to the format later stands only where a policy has it, so that others keep the text that was approved.
 #include "policy/json_text.h"
 #include "policy/policy.h"
 #include "policy/row_rules.h"
 
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
 #include <map>
-#include <stdexcept>
 
 namespace weir::policy {
 namespace {
-
-constexpr int format = 1;
 
 struct ByValue {
 	bool operator()(const std::vector<Prefix> *a, const std::vector<Prefix> *b) const { return *a < *b; }
@@ -31,7 +24,8 @@ void append_member(std::string &out, std::string_view key, std::string_view text
 	append_json(out, text);
 }
 
-void append_number(std::string &out, std::string_view key, std::size_t number)
+template <typename Number>
+void append_number(std::string &out, std::string_view key, Number number)
 {
 	out += ",\"";
 	out += key;
@@ -60,9 +54,43 @@ void append_row(std::string &out, const Row &row)
 	append_member(out, "type", row.type);
 	append_member(out, "status", text_of(row.status));
 	append_member(out, "comment", row.comment);
-	if (!row.zone.empty()) { // so that a policy without an edge has the text that it always had
+	if (!row.zone.empty()) {
 		append_member(out, "zone", row.zone);
 	}
+	if (!row.user.empty()) {
+		append_member(out, "user", row.user);
+	}
+	if (!row.on_page) {
+		append_bool(out, "page", false);
+	}
+}
+
+void append_prefixes(std::string &out, const std::vector<Prefix> &prefixes)
+{
+	out += '[';
+	for (const Prefix &prefix : prefixes) {
+		out += (&prefix == prefixes.data() ? "\"" : ",\"") + prefix.text() + '"';
+	}
+	out += ']';
+}
+
+void append_bound_row(std::string &out, const BoundRow &row, const Lists &lists)
+{
+	append_row(out, row.row);
+	append_number(out, "scope", row.scope);
+	append_number(out, "zones", row.zones);
+	append_bool(out, "kernel_only", row.kernel_only);
+	append_number(out, "peers", lists.find(&row.peers)->second);
+	if (row.user) {
+		append_number(out, "uid", *row.user);
+	}
+	if (row.deadline != 0) {
+		append_number(out, "deadline", row.deadline);
+	}
+	if (!row.window.empty()) {
+		append_member(out, "window", row.window);
+	}
+	out += '}';
 }
 
 template <typename Range, typename Append>
@@ -82,138 +110,6 @@ void append_list(std::string &out, std::string_view key, const Range &range, App
 	out += ']';
 }
 
-using nlohmann::json;
-
-// What nlohmann throws, and this, stops at from_canonical().
-[[noreturn]] void not_a_policy(const std::string &what)
-{
-	throw std::invalid_argument(what);
-}
-
-template <typename Number>
-Number number_of(const json &object, const char *key)
-{
-	const json &value = object.at(key);
-	if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<Number>::max()) {
-		not_a_policy(std::string(key) + " is not a number in its range");
-	}
-	return value.get<Number>();
-}
-
-Row row_of(const json &object)
-{
-	Row row;
-	row.id = object.at("id").get<std::string>();
-	const std::optional<Direction> dir = direction_from(object.at("dir").get_ref<const std::string &>());
-	const std::optional<Status> status = status_from(object.at("status").get_ref<const std::string &>());
-	if (!dir || !status) {
-		not_a_policy("row " + row.id + ": unknown direction or status");
-	}
-	row.dir = *dir;
-	row.status = *status;
-	row.source = object.at("source").get<std::string>();
-	row.destination = object.at("destination").get<std::string>();
-	row.port.protocol = number_of<std::uint8_t>(object, "protocol");
-	row.port.first = number_of<std::uint16_t>(object, "first");
-	row.port.last = number_of<std::uint16_t>(object, "last");
-	row.service = object.at("service").get<std::string>();
-	row.type = object.at("type").get<std::string>();
-	row.comment = object.at("comment").get<std::string>();
-	if (object.contains("zone")) {
-		row.zone = object.at("zone").get<std::string>();
-		if (row.zone != tunnel_zone) {
-			not_a_policy("row " + row.id + ": unknown zone");
-		}
-	}
-	return row;
-}
-
-Edge edge_of(const json &object)
-{
-	Edge edge;
-	edge.present = true;
-	edge.interfaces = object.at("interfaces").get<std::vector<std::string>>();
-	edge.tunnels = object.at("tunnels").get<std::vector<std::string>>();
-	edge.ingress = object.at("ingress").get<std::string>();
-	for (const json &type : object.at("ethertypes").get_ref<const json::array_t &>()) {
-		if (!type.is_number_unsigned() || type.get<std::uint64_t>() > 0xffff ||
-		    (!edge.ethertypes.empty() && type.get<std::uint64_t>() <= edge.ethertypes.back())) {
-			not_a_policy("ethertypes are not EtherTypes in their order");
-		}
-		edge.ethertypes.push_back(type.get<std::uint16_t>());
-	}
-	edge.flows = number_of<std::uint32_t>(object, "flows");
-	const auto &modes = ingress_modes();
-	if (edge.ethertypes.size() > WEIR_ETHERTYPES || edge.flows < least_flows || edge.flows > most_flows ||
-	    std::ranges::find(modes, edge.ingress) == modes.end()) {
-		not_a_policy("the edge is none that a site can have");
-	}
-	return edge;
-}
-
-std::vector<std::vector<Prefix>> lists_of(const json &array)
-{
-	std::vector<std::vector<Prefix>> lists;
-	for (const json &texts : array.get_ref<const json::array_t &>()) {
-		std::vector<Prefix> &list = lists.emplace_back();
-		for (const json &text : texts.get_ref<const json::array_t &>()) {
-			const std::optional<Prefix> prefix = Prefix::parse(text.get_ref<const std::string &>());
-			if (!prefix) {
-				not_a_policy(text.dump() + " is not an address");
-			}
-			list.push_back(*prefix);
-		}
-	}
-	return lists;
-}
-
-BoundPolicy policy_of(const json &root)
-{
-	if (number_of<unsigned>(root, "format") != format) {
-		not_a_policy("format " + root.at("format").dump() + " is not the one that this weir knows");
-	}
-	BoundPolicy policy;
-	policy.scenario = root.at("scenario").get<std::string>();
-	policy.title = root.at("title").get<std::string>();
-	for (const json &object : root.at("scopes").get_ref<const json::array_t &>()) {
-		policy.scopes.push_back({object.at("cgroup").get<std::string>(),
-					 object.at("components").get<std::vector<std::string>>(),
-					 object.at("open_loopback").get<bool>()});
-	}
-	if (policy.scopes.size() > WEIR_SCOPES) {
-		not_a_policy("more cgroups than " + std::to_string(WEIR_SCOPES));
-	}
-	if (root.contains("edge")) {
-		policy.edge = edge_of(root.at("edge"));
-	}
-	for (const Scope &scope : policy.scopes) {
-		if (scope.is_edge() != (policy.edge.present && &scope == &policy.scopes.back())) {
-			not_a_policy("the last scope, and no other, is the edge of a policy that has one");
-		}
-	}
-	if (policy.edge.present && policy.scopes.empty()) {
-		not_a_policy("the edge has no scope");
-	}
-	const std::vector<std::vector<Prefix>> lists = lists_of(root.at("peers"));
-	for (const json &object : root.at("rows").get_ref<const json::array_t &>()) {
-		BoundRow row;
-		row.row = row_of(object);
-		row.scope = number_of<std::uint8_t>(object, "scope");
-		row.zones = number_of<std::uint8_t>(object, "zones");
-		row.kernel_only = object.at("kernel_only").get<bool>();
-		const auto list = number_of<std::size_t>(object, "peers");
-		if (row.scope >= policy.scopes.size() || list >= lists.size()) {
-			not_a_policy("row " + row.row.id + " refers to what is not there");
-		}
-		row.peers = lists[list];
-		policy.rows.push_back(std::move(row));
-	}
-	for (const json &object : root.at("off").get_ref<const json::array_t &>()) {
-		policy.off.push_back(row_of(object));
-	}
-	return policy;
-}
-
 void append_edge(std::string &out, const Edge &edge)
 {
 	const auto append_name = [&](const std::string &name) { append_json(out, name); };
@@ -224,6 +120,79 @@ void append_edge(std::string &out, const Edge &edge)
 	append_list(out, "ethertypes", edge.ethertypes, [&](std::uint16_t type) { out += std::to_string(type); });
 	append_number(out, "flows", edge.flows);
 	out += '}';
+}
+
+void append_opening(std::string &out, const Opening &opening)
+{
+	out += "{\"window\":";
+	append_json(out, opening.window);
+	append_number(out, "opened", opening.opened);
+	append_number(out, "ends", opening.ends);
+	append_number(out, "deadline", opening.deadline);
+	append_member(out, "by", opening.by);
+	append_member(out, "reason", opening.reason);
+	if (opening.closed != 0) {
+		append_number(out, "closed", opening.closed);
+		append_member(out, "closed_by", opening.closed_by);
+		append_member(out, "closed_reason", opening.closed_reason);
+	}
+	out += '}';
+}
+
+void append_windows(std::string &out, const BoundPolicy &policy, const Lists &lists)
+{
+	if (!policy.windows.empty()) {
+		append_list(out, "windows", policy.windows, [&](const Window &window) {
+			out += "{\"name\":";
+			append_json(out, window.name);
+			append_number(out, "longest", window.longest);
+			append_list(out, "rows", window.rows,
+				    [&](const BoundRow &row) { append_bound_row(out, row, lists); });
+			out += '}';
+		});
+	}
+	if (!policy.openings.empty()) {
+		append_list(out, "openings", policy.openings,
+			    [&](const Opening &opening) { append_opening(out, opening); });
+	}
+}
+
+void append_hosts(std::string &out, const BoundPolicy &policy)
+{
+	if (!policy.hosts.empty()) {
+		append_list(out, "hosts", policy.hosts, [&](const auto &entry) {
+			out += "{\"name\":";
+			append_json(out, entry.first);
+			append_member(out, "host", entry.second.host);
+			out += ",\"within\":";
+			append_prefixes(out, entry.second.within);
+			out += ",\"addresses\":";
+			append_prefixes(out, entry.second.addresses);
+			out += '}';
+		});
+	}
+	if (!policy.resolvers.empty()) {
+		append_list(out, "resolvers", policy.resolvers,
+			    [&](const std::string &resolver) { append_json(out, resolver); });
+	}
+}
+
+/// Every list of addresses, once, in the order of the first row that has it.
+std::vector<const std::vector<Prefix> *> lists_of(const BoundPolicy &policy, Lists &lists)
+{
+	std::vector<const std::vector<Prefix> *> order;
+	const auto add = [&](const std::vector<BoundRow> &rows) {
+		for (const BoundRow &row : rows) {
+			if (lists.emplace(&row.peers, order.size()).second) {
+				order.push_back(&row.peers);
+			}
+		}
+	};
+	add(policy.rows);
+	for (const Window &window : policy.windows) {
+		add(window.rows);
+	}
+	return order;
 }
 
 } // namespace
@@ -251,15 +220,10 @@ void append_json(std::string &out, std::string_view text)
 std::string canonical(const BoundPolicy &policy)
 {
 	Lists lists;
-	std::vector<const std::vector<Prefix> *> order;
-	for (const BoundRow &row : policy.rows) {
-		if (lists.emplace(&row.peers, order.size()).second) {
-			order.push_back(&row.peers);
-		}
-	}
+	const std::vector<const std::vector<Prefix> *> order = lists_of(policy, lists);
 	std::string out;
 	out.reserve(512 + policy.rows.size() * 256);
-	out += "{\"format\":" + std::to_string(format);
+	out += "{\"format\":" + std::to_string(canonical_format);
 	append_member(out, "scenario", policy.scenario);
 	append_member(out, "title", policy.title);
 	append_list(out, "scopes", policy.scopes, [&](const Scope &scope) {
@@ -270,21 +234,8 @@ std::string canonical(const BoundPolicy &policy)
 		append_bool(out, "open_loopback", scope.open_loopback);
 		out += '}';
 	});
-	append_list(out, "peers", order, [&](const std::vector<Prefix> *list) {
-		out += '[';
-		for (const Prefix &prefix : *list) {
-			out += (&prefix == list->data() ? "\"" : ",\"") + prefix.text() + '"';
-		}
-		out += ']';
-	});
-	append_list(out, "rows", policy.rows, [&](const BoundRow &row) {
-		append_row(out, row.row);
-		append_number(out, "scope", row.scope);
-		append_number(out, "zones", row.zones);
-		append_bool(out, "kernel_only", row.kernel_only);
-		append_number(out, "peers", lists.find(&row.peers)->second);
-		out += '}';
-	});
+	append_list(out, "peers", order, [&](const std::vector<Prefix> *list) { append_prefixes(out, *list); });
+	append_list(out, "rows", policy.rows, [&](const BoundRow &row) { append_bound_row(out, row, lists); });
 	append_list(out, "off", policy.off, [&](const Row &row) {
 		append_row(out, row);
 		out += '}';
@@ -292,17 +243,10 @@ std::string canonical(const BoundPolicy &policy)
 	if (policy.edge.present) {
 		append_edge(out, policy.edge);
 	}
+	append_windows(out, policy, lists);
+	append_hosts(out, policy);
 	out += '}';
 	return out;
-}
-
-Result<BoundPolicy> from_canonical(std::string_view text)
-{
-	try {
-		return policy_of(json::parse(text));
-	} catch (const std::exception &problem) {
-		return fail(Exit::policy, std::string("this is not the canonical text of a policy: ") + problem.what());
-	}
 }
 
 } // namespace weir::policy

@@ -5,6 +5,7 @@
 #include "policy/model.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -12,10 +13,14 @@
 
 namespace weir::policy {
 
+/// The row as the edge has it, which sees neither loopback nor whose a packet is; nullopt: it holds nowhere there.
+/// Its scope is the caller's to set.
+std::optional<BoundRow> as_at_edge(BoundRow);
+
 /// Collects the rows of a policy's edge while its cgroups are bound. Does nothing for a site without an edge.
 class EdgeTable {
 public:
-	explicit EdgeTable(const Edge &edge) : edge_(edge) {}
+	explicit EdgeTable(const Site &site) : site_(site) {}
 
 	/// False when the row holds nowhere that the edge sees. `copy`: a cgroup has the row, too, so the edge's own
 	/// gets another id.
@@ -27,11 +32,17 @@ public:
 	void append_to(BoundPolicy &);
 
 private:
-	const Edge &edge_;
+	struct Owner {
+		std::string component;
+		std::string user; ///< Row::user
+		bool operator==(const Owner &) const = default;
+	};
+
+	const Site &site_;
 	std::vector<BoundRow> rows_;
 	std::set<std::string> components_;
-	/// What admits the same, and whose it was first.
-	std::map<std::tuple<Direction, Service, std::uint8_t, std::vector<Prefix>>, std::string> seen_;
+	/// What admits the same, and whose it was first. A name of DNS is part of it: what it admits changes.
+	std::map<std::tuple<Direction, Service, std::uint8_t, std::vector<Prefix>, std::string>, Owner> seen_;
 };
 
 } // namespace weir::policy

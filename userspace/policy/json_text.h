@@ -7,6 +7,9 @@
 
 namespace weir::policy {
 
+/// Of the canonical text of a policy.
+constexpr unsigned canonical_format = 1;
+
 /// In quotes, escaped as RFC 8259 section 7 asks and no further: the same text gives the same bytes.
 void append_json(std::string &out, std::string_view text);
 

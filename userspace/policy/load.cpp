@@ -67,40 +67,96 @@ Result<Matrix> read_matrix(const std::string &scenario, const Place &asked, cons
 	return parse_matrix(*text, *path);
 }
 
-} // namespace
-
-Result<BoundPolicy> load(const std::string &site_file, const std::string &policies_dir)
+Result<std::vector<Matrix>> read_scenarios(const Site &site, const std::string &policies_dir)
 {
-	const Result<std::string> site_text = read_file(site_file);
-	if (!site_text) {
-		return std::unexpected(site_text.error());
+	std::vector<std::string> names = {site.scenario};
+	names.insert(names.end(), site.more_scenarios.begin(), site.more_scenarios.end());
+	std::vector<Matrix> matrices;
+	for (std::size_t index = 0; index < names.size(); index++) {
+		Result<Matrix> matrix = read_matrix(names[index], place_of_scenario(site, index), site, policies_dir);
+		if (!matrix) {
+			return std::unexpected(matrix.error());
+		}
+		matrices.push_back(std::move(*matrix));
 	}
-	const Result<Site> site = parse_site(*site_text, site_file);
-	if (!site) {
-		return std::unexpected(site.error());
+	return matrices;
+}
+
+Result<std::vector<Matrix>> read_windows(const Site &site, const std::string &policies_dir)
+{
+	std::vector<Matrix> matrices;
+	for (const WindowRule &window : site.windows) {
+		Result<Matrix> matrix =
+			read_matrix(window.name, place_of_window(site, window.name), site, policies_dir);
+		if (!matrix) {
+			return std::unexpected(matrix.error());
+		}
+		matrices.push_back(std::move(*matrix));
 	}
-	const Place scenario = place_of_site_key(*site, "", "scenario");
-	Result<Matrix> matrix = read_matrix(site->scenario, scenario, *site, policies_dir);
-	if (!matrix) {
-		return std::unexpected(matrix.error());
+	return matrices;
+}
+
+/// Without rows where nothing asks for them.
+Result<Matrix> read_services(const Site &site, const std::string &policies_dir)
+{
+	const auto through =
+		std::ranges::find_if(site.windows, [](const WindowRule &window) { return !window.through.empty(); });
+	if (!site.edge.present && through == site.windows.end()) {
+		return Matrix{};
 	}
-	const bool only_services = site->scenario == host_scenario;
-	if (only_services && !site->edge.present) {
-		return error_at(site->text, scenario, "host services need [edge]", "add to the site file: [edge]");
+	const Place asked = site.edge.present ? place_of_site_key(site, "", "edge")
+					      : place_of_window(site, through->name, "through");
+	return read_matrix(std::string(host_scenario), asked, site, policies_dir);
+}
+
+Result<Matrices> read_matrices(const Site &site, const std::string &policies_dir)
+{
+	Result<std::vector<Matrix>> scenarios = read_scenarios(site, policies_dir);
+	if (!scenarios) {
+		return std::unexpected(scenarios.error());
 	}
-	if (!site->edge.present) {
-		return bind(*matrix, *site);
+	Result<std::vector<Matrix>> windows = read_windows(site, policies_dir);
+	if (!windows) {
+		return std::unexpected(windows.error());
 	}
-	if (only_services) { // a host whose edge is held to nothing else
-		const Matrix none{matrix->scenario, matrix->title, matrix->component, {}, matrix->place, matrix->text};
-		return bind(none, *site, *matrix);
+	if (site.scenario == host_scenario) { // a host whose edge is held to nothing else
+		if (!site.edge.present) {
+			return error_at(site.text, place_of_scenario(site, 0), "host services need [edge]",
+					"add to the site file: [edge]");
+		}
+		Matrix services = std::move(scenarios->front());
+		Matrix none{services.scenario, services.title, services.component, {}, services.place, services.text};
+		return Matrices{{std::move(none)}, std::move(*windows), std::move(services)};
 	}
-	const Result<Matrix> services =
-		read_matrix(std::string(host_scenario), place_of_site_key(*site, "", "edge"), *site, policies_dir);
+	Result<Matrix> services = read_services(site, policies_dir);
 	if (!services) {
 		return std::unexpected(services.error());
 	}
-	return bind(*matrix, *site, *services);
+	return Matrices{std::move(*scenarios), std::move(*windows), std::move(*services)};
+}
+
+} // namespace
+
+Result<BoundPolicy> load(const std::string &site_file, const std::string &policies_dir, const ResolveHosts &resolve)
+{
+	const Result<std::string> text = read_file(site_file);
+	if (!text) {
+		return std::unexpected(text.error());
+	}
+	Result<Site> site = parse_site(*text, site_file);
+	if (!site) {
+		return std::unexpected(site.error());
+	}
+	const Result<Matrices> matrices = read_matrices(*site, policies_dir);
+	if (!matrices) {
+		return std::unexpected(matrices.error());
+	}
+	if (!site->hosts.empty() && resolve) {
+		if (const Result<> good = resolve(*site); !good) {
+			return std::unexpected(good.error());
+		}
+	}
+	return bind(*matrices, *site);
 }
 
 } // namespace weir::policy

@@ -4,6 +4,7 @@
 #include "policy/row_rules.h"
 #include "policy/text.h"
 #include "policy/toml_file.h"
+#include "policy/users.h"
 
 #include <array>
 #include <unordered_map>
@@ -13,8 +14,8 @@ namespace {
 
 constexpr std::string_view kind = "a matrix file";
 constexpr std::array<std::string_view, 5> file_keys = {"format", "scenario", "title", "component", "row"};
-constexpr std::array<std::string_view, 10> row_keys = {"id",      "dir",  "source", "destination", "port",
-						       "service", "type", "status", "comment",     "zone"};
+constexpr std::array<std::string_view, 12> row_keys = {"id",   "dir",    "source",  "destination", "port", "service",
+						       "type", "status", "comment", "zone",        "user", "page"};
 constexpr std::string_view row_hint =
 	"a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
 
@@ -30,6 +31,8 @@ private:
 	Result<> words_of(const toml::table &, Row &) const;
 	Result<> choices_of(const toml::table &, Row &) const;
 	Result<> zone_of(const toml::table &, Row &) const;
+	Result<> user_of(const toml::table &, Row &) const;
+	Result<> page_of(const toml::table &, Row &) const;
 	Result<> check(const toml::table &, const Row &);
 
 	const TomlFile &file_;
@@ -39,7 +42,7 @@ private:
 Result<> MatrixReader::header(Matrix &matrix) const
 {
 	const toml::table &root = file_.root();
-	if (root.contains("names") || root.contains("cgroups") || root.contains("edge")) {
+	if (root.contains("names") || root.contains("cgroups") || root.contains("edge") || root.contains("scenarios")) {
 		return error_at({}, {file_.place(root.source()).file, 0, 0}, "this is a site file, not a matrix",
 				"a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
 	}
@@ -169,6 +172,51 @@ Result<> MatrixReader::zone_of(const toml::table &table, Row &row) const
 	return {};
 }
 
+// Nor is this. A number is kept as it is written, which no name can look like.
+Result<> MatrixReader::user_of(const toml::table &table, Row &row) const
+{
+	const toml::node *node = table.get("user");
+	if (node == nullptr) {
+		return {};
+	}
+	if (node->is_integer()) {
+		const Result<std::uint32_t> uid = read_uid(file_, *node, "user");
+		if (!uid) {
+			return std::unexpected(uid.error());
+		}
+		row.user = std::to_string(*uid);
+		return {};
+	}
+	if (!node->is_string()) {
+		return file_.wrong_type(*node, "user", "a user", "write user = 0, or a name that the site binds");
+	}
+	Result<std::string> name = file_.words(*node, "user");
+	if (!name) {
+		return std::unexpected(name.error());
+	}
+	if (is_number(*name)) {
+		return file_.error(node->source(), in_quotes(*name) + " is a number in quotes",
+				   "write it without: user = " + *name);
+	}
+	row.user = std::move(*name);
+	return {};
+}
+
+Result<> MatrixReader::page_of(const toml::table &table, Row &row) const
+{
+	const toml::node *node = table.get("page");
+	if (node == nullptr) {
+		return {};
+	}
+	const toml::value<bool> *value = node->as_boolean();
+	if (value == nullptr) {
+		return file_.wrong_type(*node, "page", "a boolean",
+					"write page = false: the page does not have the row");
+	}
+	row.on_page = value->get();
+	return {};
+}
+
 Result<> MatrixReader::check(const toml::table &table, const Row &row)
 {
 	const auto [seen, fresh] = ids_.emplace(row.id, row.place.line);
@@ -192,14 +240,11 @@ Result<Row> MatrixReader::row(const toml::table &table)
 	if (const Result<> good = file_.only(table, row_keys, "a row"); !good) {
 		return std::unexpected(good.error());
 	}
-	if (const Result<> good = words_of(table, row); !good) {
-		return std::unexpected(good.error());
-	}
-	if (const Result<> good = choices_of(table, row); !good) {
-		return std::unexpected(good.error());
-	}
-	if (const Result<> good = zone_of(table, row); !good) {
-		return std::unexpected(good.error());
+	for (const auto part : {&MatrixReader::words_of, &MatrixReader::choices_of, &MatrixReader::zone_of,
+				&MatrixReader::user_of, &MatrixReader::page_of}) {
+		if (const Result<> good = (this->*part)(table, row); !good) {
+			return std::unexpected(good.error());
+		}
 	}
 	if (const Result<> good = check(table, row); !good) {
 		return std::unexpected(good.error());

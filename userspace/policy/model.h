@@ -48,6 +48,7 @@ struct Row {
 	/// Who the socket's owner has to be: a number, or a name that the site binds in [users]; "": anyone. No column of
 	/// the page.
 	std::string user{};
+	bool on_page = true; ///< false: the published page does not have it, and its author says so
 	Place place{};
 
 	/// The component whose traffic it is: source of an `out` row, destination of an `in` row.

@@ -4,6 +4,7 @@
 #include "policy/json_text.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
+#include "policy/users.h"
 
 #include <algorithm>
 #include <map>
@@ -59,6 +60,14 @@ std::string to_toml(const Matrix &matrix)
 		}
 		if (!row.zone.empty()) {
 			append_key(out, "zone", row.zone);
+		}
+		if (is_number(row.user)) {
+			out += "user = " + row.user + '\n';
+		} else if (!row.user.empty()) {
+			append_key(out, "user", row.user);
+		}
+		if (!row.on_page) {
+			out += "page = false\n";
 		}
 	}
 	return out;

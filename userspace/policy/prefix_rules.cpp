@@ -93,8 +93,8 @@ Result<Prefix> parse_peer(std::string_view text)
 	if (!address) {
 		if (looks_like_a_name(text)) {
 			return wrong(in_quotes(text) + " is a name, not an address",
-				     "give its addresses: a policy that followed DNS would not be the one that was "
-				     "approved");
+				     "give its addresses, or have DNS asked: { host = \"...\", within = "
+				     "[\"192.0.2.0/24\"] }");
 		}
 		return wrong(in_quotes(text) + " is not an IPv4 or IPv6 address",
 			     "write it like 192.0.2.10, 192.0.2.0/24 or 2001:db8::/32");

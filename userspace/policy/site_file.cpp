@@ -1,23 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
-// A site file: which scenario, what its names mean here, where its components run, what is turned on.
+// A site file: which scenarios, what their names mean here, where the components run, what is turned on.
 #include "policy/edge_file.h"
+#include "policy/host_services.h"
 #include "policy/policy.h"
-#include "policy/prefix_rules.h"
 #include "policy/row_rules.h"
+#include "policy/site_parts.h"
 #include "policy/text.h"
-#include "policy/toml_file.h"
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <set>
 
 namespace weir::policy {
+
+Result<const toml::table *> table_of(const TomlFile &file, std::string_view key)
+{
+	const toml::node *node = file.root().get(key);
+	if (node == nullptr) {
+		return nullptr;
+	}
+	if (const toml::table *found = node->as_table(); found != nullptr) {
+		return found;
+	}
+	return file.error(node->source(), in_quotes(key) + " is not a table",
+			  "begin it with: [" + std::string(key) + ']');
+}
+
+Result<> check_key(const TomlFile &file, const toml::key &key, std::string_view builtin_hint)
+{
+	if (const std::string complaint = text_complaint(key.str(), false); !complaint.empty()) {
+		return file.error(key.source(), {Exit::policy, "the name " + in_quotes(key.str()) + ' ' + complaint});
+	}
+	if (is_builtin_name(key.str())) {
+		return file.error(key.source(), in_quotes(key.str()) + " is built in", builtin_hint);
+	}
+	return {};
+}
+
 namespace {
 
 constexpr std::string_view kind = "a site file";
-constexpr std::array<std::string_view, 8> file_keys = {"format", "scenario", "loopback", "optional",
-						       "names",  "cgroups",  "edge",     "services"};
+constexpr std::array<std::string_view, 14> file_keys = {"format",    "scenario", "scenarios", "loopback", "optional",
+							"resolvers", "names",    "cgroups",   "units",    "containers",
+							"users",     "edge",     "services",  "windows"};
+
+using ReadOne = Result<std::string> (TomlFile::*)(const toml::node &, std::string_view) const;
+
+Result<std::vector<std::string>> list_of(const TomlFile &file, const toml::node &node, std::string_view key,
+					 std::string_view hint, ReadOne read)
+{
+	const toml::array *list = node.as_array();
+	if (list == nullptr) {
+		return file.error(node.source(), in_quotes(key) + " is not a list", hint);
+	}
+	std::vector<std::string> result;
+	for (const toml::node &entry : *list) {
+		Result<std::string> one = (file.*read)(entry, key);
+		if (!one) {
+			return std::unexpected(one.error());
+		}
+		if (std::ranges::find(result, *one) != result.end()) {
+			return file.error(entry.source(), in_quotes(*one) + " is given twice", "keep one of the two");
+		}
+		result.push_back(std::move(*one));
+	}
+	return result;
+}
 
 class SiteReader {
 public:
@@ -27,16 +74,12 @@ public:
 
 private:
 	Result<> header();
+	Result<> one_scenario();
+	Result<> several_scenarios(const toml::node &);
+	Result<> loopback();
 	Result<> optional();
-	Result<> names();
-	Result<> cgroups();
 	Result<> edge();
 	Result<> services();
-	Result<std::vector<std::string>> ids(const toml::node &, std::string_view key, std::string_view hint) const;
-	Result<std::vector<Prefix>> prefixes(const toml::node &, std::string_view name) const;
-	Result<Prefix> prefix(const toml::node &, std::string_view name) const;
-	Result<const toml::table *> table(std::string_view key, std::string_view example) const;
-	Result<> key_of(const toml::key &, std::string_view builtin_hint) const;
 
 	const TomlFile &file_;
 	Site site_;
@@ -52,7 +95,16 @@ Result<> SiteReader::header()
 	if (const Result<> good = file_.only(root, file_keys, kind); !good) {
 		return good;
 	}
-	const auto scenario = file_.need(root, "scenario", kind, "such as: scenario = \"node-native\"");
+	const toml::node *several = root.get("scenarios");
+	if (const Result<> good = several == nullptr ? one_scenario() : several_scenarios(*several); !good) {
+		return good;
+	}
+	return loopback();
+}
+
+Result<> SiteReader::one_scenario()
+{
+	const auto scenario = file_.need(file_.root(), "scenario", kind, "such as: scenario = \"node-native\"");
 	if (!scenario) {
 		return std::unexpected(scenario.error());
 	}
@@ -61,39 +113,49 @@ Result<> SiteReader::header()
 		return std::unexpected(value.error());
 	}
 	site_.scenario = std::move(*value);
-
-	if (const toml::node *loopback = root.get("loopback"); loopback != nullptr) {
-		const Result<std::string> mode = file_.string(*loopback, "loopback");
-		if (!mode) {
-			return std::unexpected(mode.error());
-		}
-		if (*mode != "open" && *mode != "matrix") {
-			return file_.wrong_choice(*loopback, *mode, "mode of loopback", {"open", "matrix"});
-		}
-		site_.open_loopback = *mode == "open";
-	}
 	return {};
 }
 
-Result<std::vector<std::string>> SiteReader::ids(const toml::node &node, std::string_view key,
-						 std::string_view hint) const
+Result<> SiteReader::several_scenarios(const toml::node &node)
 {
-	const toml::array *list = node.as_array();
-	if (list == nullptr) {
-		return file_.error(node.source(), in_quotes(key) + " is not a list", hint);
+	if (file_.root().contains("scenario")) {
+		return file_.error(node.source(), "\"scenario\" and \"scenarios\" are both given",
+				   "keep the one, or the list");
 	}
-	std::vector<std::string> ids;
-	for (const toml::node &entry : *list) {
-		Result<std::string> id = file_.id(entry, key);
-		if (!id) {
-			return std::unexpected(id.error());
-		}
-		if (std::ranges::find(ids, *id) != ids.end()) {
-			return file_.error(entry.source(), in_quotes(*id) + " is given twice", "keep one of the two");
-		}
-		ids.push_back(std::move(*id));
+	constexpr std::string_view hint = "list them, such as: scenarios = [\"node-vpn\", \"researcher-vpn\"]";
+	Result<std::vector<std::string>> list = ids_of(file_, node, "scenarios", hint);
+	if (!list) {
+		return std::unexpected(list.error());
 	}
-	return ids;
+	if (list->empty()) {
+		return file_.error(node.source(), "\"scenarios\" has no scenario", hint);
+	}
+	if (const auto host = std::ranges::find(*list, host_scenario); host != list->end()) {
+		const auto index = static_cast<std::size_t>(host - list->begin());
+		return file_.error(node.as_array()->get(index)->source(),
+				   "host services are part of every policy with an edge",
+				   "take it out; alone they are: scenario = \"host-services\"");
+	}
+	site_.scenario = std::move(list->front());
+	site_.more_scenarios.assign(std::next(list->begin()), list->end());
+	return {};
+}
+
+Result<> SiteReader::loopback()
+{
+	const toml::node *loopback = file_.root().get("loopback");
+	if (loopback == nullptr) {
+		return {};
+	}
+	const Result<std::string> mode = file_.string(*loopback, "loopback");
+	if (!mode) {
+		return std::unexpected(mode.error());
+	}
+	if (*mode != "open" && *mode != "matrix") {
+		return file_.wrong_choice(*loopback, *mode, "mode of loopback", {"open", "matrix"});
+	}
+	site_.open_loopback = *mode == "open";
+	return {};
 }
 
 Result<> SiteReader::optional()
@@ -102,140 +164,12 @@ Result<> SiteReader::optional()
 	if (node == nullptr) {
 		return {};
 	}
-	Result<std::vector<std::string>> list =
-		ids(*node, "optional", "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
+	Result<std::vector<std::string>> list = ids_of(
+		file_, *node, "optional", "list the ids of the rows to turn on, such as: optional = [\"node-gui\"]");
 	if (!list) {
 		return std::unexpected(list.error());
 	}
 	site_.optional = std::move(*list);
-	return {};
-}
-
-Result<const toml::table *> SiteReader::table(std::string_view key, std::string_view example) const
-{
-	const toml::node *node = file_.root().get(key);
-	if (node == nullptr) {
-		return nullptr;
-	}
-	if (const toml::table *found = node->as_table(); found != nullptr) {
-		return found;
-	}
-	return file_.error(node->source(), in_quotes(key) + " is not a table", example);
-}
-
-Result<> SiteReader::key_of(const toml::key &key, std::string_view builtin_hint) const
-{
-	if (const std::string complaint = text_complaint(key.str(), false); !complaint.empty()) {
-		return file_.error(key.source(), {Exit::policy, "the name " + in_quotes(key.str()) + ' ' + complaint});
-	}
-	if (is_builtin_name(key.str())) {
-		return file_.error(key.source(), in_quotes(key.str()) + " is built in", builtin_hint);
-	}
-	return {};
-}
-
-Result<Prefix> SiteReader::prefix(const toml::node &node, std::string_view name) const
-{
-	const toml::value<std::string> *text = node.as_string();
-	if (text == nullptr) {
-		return file_.wrong_type(node, name, "an address", "put the address in quotes, such as \"192.0.2.10\"");
-	}
-	Result<Prefix> prefix = parse_peer(text->get());
-	if (!prefix) {
-		return file_.error(node.source(), prefix.error());
-	}
-	return prefix;
-}
-
-Result<std::vector<Prefix>> SiteReader::prefixes(const toml::node &node, std::string_view name) const
-{
-	std::vector<Prefix> result;
-	const toml::array *list = node.as_array();
-	if (list == nullptr) {
-		const Result<Prefix> one = prefix(node, name);
-		if (!one) {
-			return std::unexpected(one.error());
-		}
-		result.push_back(*one);
-		return result;
-	}
-	if (list->empty()) {
-		return file_.error(node.source(), in_quotes(name) + " has no address",
-				   "give one, or take the name out");
-	}
-	std::set<Prefix> seen;
-	for (const toml::node &entry : *list) {
-		const Result<Prefix> one = prefix(entry, name);
-		if (!one) {
-			return std::unexpected(one.error());
-		}
-		if (!seen.insert(*one).second) {
-			return file_.error(entry.source(), one->text() + " is given twice", "keep one of the two");
-		}
-	}
-	result.assign(seen.begin(), seen.end());
-	return result;
-}
-
-Result<> SiteReader::names()
-{
-	const auto names = table("names", "begin it with: [names]");
-	if (!names) {
-		return std::unexpected(names.error());
-	}
-	if (*names == nullptr) {
-		return {};
-	}
-	for (const auto &[key, node] : **names) {
-		if (const Result<> good = key_of(key, "take the line out: it means the same on every site"); !good) {
-			return good;
-		}
-		if (node.is_table()) {
-			return file_.error(key.source(), in_quotes(key.str()) + " is a table, not an address",
-					   "put a name that has a point in quotes");
-		}
-		Result<std::vector<Prefix>> addresses = prefixes(node, key.str());
-		if (!addresses) {
-			return std::unexpected(addresses.error());
-		}
-		site_.names.emplace(key.str(), std::move(*addresses));
-	}
-	return {};
-}
-
-Result<> SiteReader::cgroups()
-{
-	const auto cgroups = table("cgroups", "begin it with: [cgroups]");
-	if (!cgroups) {
-		return std::unexpected(cgroups.error());
-	}
-	if (*cgroups == nullptr) {
-		return {};
-	}
-	for (const auto &[key, node] : **cgroups) {
-		if (const Result<> good = key_of(key, "a cgroup belongs to a component of this host"); !good) {
-			return good;
-		}
-		const Result<std::string> directory = file_.words(node, key.str());
-		if (!directory) {
-			return std::unexpected(directory.error());
-		}
-		const std::filesystem::path path(*directory);
-		if (!path.is_absolute()) {
-			return file_.error(
-				node.source(), in_quotes(*directory) + " is not an absolute directory",
-				"give all of it, such as \"/sys/fs/cgroup/system.slice/fedbiomed-node.service\"");
-		}
-		if (std::ranges::find(path, "..") != path.end()) {
-			return file_.error(node.source(), in_quotes(*directory) + " has \"..\" in it",
-					   "give the directory itself");
-		}
-		std::string plain = path.lexically_normal().string();
-		while (plain.size() > 1 && plain.ends_with('/')) {
-			plain.pop_back();
-		}
-		site_.cgroups.emplace(key.str(), std::move(plain));
-	}
 	return {};
 }
 
@@ -251,7 +185,7 @@ Result<> SiteReader::edge()
 
 Result<> SiteReader::services()
 {
-	const auto services = table("services", "begin it with: [services]");
+	const auto services = table_of(file_, "services");
 	if (!services) {
 		return std::unexpected(services.error());
 	}
@@ -263,12 +197,13 @@ Result<> SiteReader::services()
 				   "host services are rows of the edge: add [edge], or take [services] out");
 	}
 	for (const auto &[key, node] : **services) {
-		if (const Result<> good = key_of(key, "services are used by components of this host"); !good) {
+		if (const Result<> good = check_key(file_, key, "services are used by components of this host");
+		    !good) {
 			return good;
 		}
 		const std::string hint = "list ids of host services, such as: " + std::string(key.str()) +
 					 " = [\"dns-udp\"]";
-		Result<std::vector<std::string>> list = ids(node, key.str(), hint);
+		Result<std::vector<std::string>> list = ids_of(file_, node, key.str(), hint);
 		if (!list) {
 			return std::unexpected(list.error());
 		}
@@ -284,16 +219,32 @@ Result<Site> SiteReader::read()
 {
 	site_.place = {file_.place({}).file, 0, 0};
 	site_.text = file_.text();
-	for (const auto part : {&SiteReader::header, &SiteReader::optional, &SiteReader::names, &SiteReader::cgroups,
-				&SiteReader::edge, &SiteReader::services}) {
+	for (const auto part : {&SiteReader::header, &SiteReader::optional, &SiteReader::edge, &SiteReader::services}) {
 		if (const Result<> good = (this->*part)(); !good) {
 			return std::unexpected(good.error());
 		}
 	}
-	return site_;
+	for (const auto part : {read_names, read_places, read_users, read_windows}) {
+		if (const Result<> good = part(file_, site_); !good) {
+			return std::unexpected(good.error());
+		}
+	}
+	return std::move(site_);
 }
 
 } // namespace
+
+Result<std::vector<std::string>> ids_of(const TomlFile &file, const toml::node &node, std::string_view key,
+					std::string_view hint)
+{
+	return list_of(file, node, key, hint, &TomlFile::id);
+}
+
+Result<std::vector<std::string>> words_of(const TomlFile &file, const toml::node &node, std::string_view key,
+					  std::string_view hint)
+{
+	return list_of(file, node, key, hint, &TomlFile::words);
+}
 
 Result<Site> parse_site(std::string_view text, const std::string &file)
 {

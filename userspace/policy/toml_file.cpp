@@ -289,12 +289,34 @@ Place place_of_optional(const Site &site, std::size_t index)
 	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
 }
 
+Place place_of_scenario(const Site &site, std::size_t index)
+{
+	const toml::table root = parsed_again(site.text);
+	const toml::array *list = root.get_as<toml::array>("scenarios");
+	return at_node(site.place, list == nullptr ? root.get("scenario") : list->get(index));
+}
+
 Place place_of_service(const Site &site, std::string_view component, std::size_t index)
 {
 	const toml::table root = parsed_again(site.text);
 	const toml::table *services = root.get_as<toml::table>("services");
 	const toml::array *list = services == nullptr ? nullptr : services->get_as<toml::array>(component);
 	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
+}
+
+Place place_of_window(const Site &site, std::string_view name, std::string_view key)
+{
+	if (key.empty()) {
+		return place_of_site_key(site, "windows", name);
+	}
+	const toml::table root = parsed_again(site.text);
+	return at_node(site.place, root["windows"][name][key].node());
+}
+
+Place place_of_window(const Site &site, std::string_view name, std::string_view key, std::size_t index)
+{
+	const toml::table root = parsed_again(site.text);
+	return at_node(site.place, root["windows"][name][key][index].node());
 }
 
 } // namespace weir::policy

@@ -58,7 +58,12 @@ private:
 Place place_of_row_key(const Matrix &, const Row &, std::string_view key);
 Place place_of_site_key(const Site &, std::string_view table, std::string_view key);
 Place place_of_optional(const Site &, std::size_t index);
+/// Of `scenario`, or an element of `scenarios`.
+Place place_of_scenario(const Site &, std::size_t index);
 /// An element of the list that [services] has for a component.
 Place place_of_service(const Site &, std::string_view component, std::size_t index);
+/// The header of [windows.NAME], or the value of one of its keys, or an element of that.
+Place place_of_window(const Site &, std::string_view name, std::string_view key = {});
+Place place_of_window(const Site &, std::string_view name, std::string_view key, std::size_t index);
 
 } // namespace weir::policy

@@ -105,11 +105,11 @@ owner = "me")",
       | ^
   did you mean "service"?)"},
 	{"row_unknown_key_far", R"(id = "a")", R"(id = "a"
-user = "root")",
-	 R"(m.toml:8:1: error: unknown key "user"
-    8 | user = "root"
+interface = "eth0")",
+	 R"(m.toml:8:1: error: unknown key "interface"
+    8 | interface = "eth0"
       | ^
-  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment" and "zone")"},
+  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user" and "page")"},
 	{"row_missing_port", R"(port = "TCP/50051"
 )",
 	 "",

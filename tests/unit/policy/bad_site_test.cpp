@@ -28,7 +28,7 @@ constexpr BadFile bad_files[] = {
 	 R"(s.toml:5:2: error: unknown key "peers"
     5 | [peers]
       |  ^
-  a site file has "format", "scenario", "loopback", "optional", "names", "cgroups", "edge" and "services")"},
+  a site file has "format", "scenario", "scenarios", "loopback", "optional", "resolvers", "names", "cgroups", "units", "containers", "users", "edge", "services" and "windows")"},
 	{"no_scenario", R"(scenario = "node-native"
 )",
 	 "",
@@ -132,12 +132,12 @@ optional)",
 	 R"(s.toml:6:14: error: "researcher.example.org" is a name, not an address
     6 | researcher = "researcher.example.org"
       |              ^
-  give its addresses: a policy that followed DNS would not be the one that was approved)"},
+  give its addresses, or have DNS asked: { host = "...", within = ["192.0.2.0/24"] })"},
 	{"localhost_as_address", R"("192.0.2.10")", R"("localhost")",
 	 R"(s.toml:6:14: error: "localhost" is a name, not an address
     6 | researcher = "localhost"
       |              ^
-  give its addresses: a policy that followed DNS would not be the one that was approved)"},
+  give its addresses, or have DNS asked: { host = "...", within = ["192.0.2.0/24"] })"},
 	{"empty_address", R"("192.0.2.10")", R"("")",
 	 R"(s.toml:6:14: error: "" is not an IPv4 or IPv6 address
     6 | researcher = ""
@@ -192,7 +192,7 @@ optional)",
 	 R"(s.toml:6:29: error: "x" is a name, not an address
     6 | researcher = ["192.0.2.10", "x"]
       |                             ^
-  give its addresses: a policy that followed DNS would not be the one that was approved)"},
+  give its addresses, or have DNS asked: { host = "...", within = ["192.0.2.0/24"] })"},
 	{"address_list_number", R"("192.0.2.10")", R"(["192.0.2.10", 7])",
 	 R"(s.toml:6:29: error: "researcher" is an integer, not an address
     6 | researcher = ["192.0.2.10", 7]

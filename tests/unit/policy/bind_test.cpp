@@ -38,7 +38,7 @@ Result<BoundPolicy> bound(std::string_view matrix, std::string_view site)
 	const auto parsed_site = parse_site(site, "s.toml");
 	EXPECT_TRUE(parsed_matrix) << parsed_matrix.error().message;
 	EXPECT_TRUE(parsed_site) << parsed_site.error().message;
-	return bind(*parsed_matrix, *parsed_site);
+	return bind({{*parsed_matrix}}, *parsed_site);
 }
 
 std::string changed(std::string_view text, std::string_view from, std::string_view to)
@@ -280,14 +280,15 @@ TEST(Bind, WithoutFiles)
 {
 	Matrix matrix;
 	matrix.rows.push_back({"a", Direction::out, "node", "r", {6, 1, 1}, "s", "host", Status::mandatory, "", {}});
-	EXPECT_EQ(message_of(bind(matrix, {})), "error: row \"a\": component \"node\" has no cgroup\n"
-						"  add to [cgroups] in the site file: node = \"/sys/fs/cgroup/...\"");
+	EXPECT_EQ(message_of(bind({{matrix}}, {})),
+		  "error: row \"a\": component \"node\" has no cgroup\n"
+		  "  add to [cgroups] in the site file: node = \"/sys/fs/cgroup/...\"");
 	Site site;
 	site.cgroups["node"] = "/c";
-	EXPECT_EQ(message_of(bind(matrix, site)), "error: row \"a\": \"r\" is not bound\n"
-						  "  add to [names] in the site file: r = \"ADDRESS\"");
+	EXPECT_EQ(message_of(bind({{matrix}}, site)), "error: row \"a\": \"r\" is not bound\n"
+						      "  add to [names] in the site file: r = \"ADDRESS\"");
 	site.names["r"] = {*Prefix::parse("192.0.2.1")};
-	EXPECT_TRUE(bind(matrix, site));
+	EXPECT_TRUE(bind({{matrix}}, site));
 }
 
 } // namespace

@@ -152,8 +152,8 @@ TEST(Canonical, ToTheLetter)
 {
 	BoundPolicy policy{"s", "T \"1\"", {{"/c", {"node"}, true}}, {}, {}};
 	BoundRow row;
-	row.row = {"a",    Direction::out,    "node", "r", {6, 80, 81},     "x",
-		   "host", Status::mandatory, "é\n",  "",  {"m.toml", 3, 1}};
+	row.row = {"a", Direction::out, "node",          "r", {6, 80, 81}, "x", "host", Status::mandatory, "é\n", "",
+		   "",  true,           {"m.toml", 3, 1}};
 	row.peers = {*Prefix::parse("192.0.2.0/24")};
 	policy.rows = {row, row};
 	EXPECT_EQ(

@@ -58,7 +58,7 @@ Result<BoundPolicy> bound(std::string_view site, std::string_view matrix = matri
 	EXPECT_TRUE(parsed_matrix) << parsed_matrix.error().message;
 	EXPECT_TRUE(parsed_services) << parsed_services.error().message;
 	EXPECT_TRUE(parsed_site) << parsed_site.error().message;
-	return bind(*parsed_matrix, *parsed_site, *parsed_services);
+	return bind({{*parsed_matrix}, {}, *parsed_services}, *parsed_site);
 }
 
 std::string changed(std::string_view text, std::string_view from, std::string_view to)

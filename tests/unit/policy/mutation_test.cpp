@@ -118,7 +118,7 @@ TEST(Mutation, SiteFilesAndBinding)
 		ASSERT_TRUE(good_or_told(site, "s.toml")) << text;
 		if (!site)
 			continue;
-		const auto policy = bind(*matrix, *site);
+		const auto policy = bind({{*matrix}}, *site);
 		ASSERT_TRUE(policy || policy.error().code == Exit::policy);
 		if (policy) {
 			ASSERT_TRUE(from_canonical(canonical(*policy))) << text;
@@ -157,7 +157,7 @@ node = ["dns-udp", "ping"]
 		ASSERT_TRUE(good_or_told(site, "s.toml")) << text;
 		if (!site)
 			continue;
-		const auto policy = bind(*matrix, *site, *services);
+		const auto policy = bind({{*matrix}, {}, *services}, *site);
 		ASSERT_TRUE(policy || policy.error().code == Exit::policy);
 		if (policy) {
 			ASSERT_TRUE(from_canonical(canonical(*policy)))
