@@ -103,9 +103,9 @@ std::string text_of(const WindowChange &); ///< for people, without the time
 struct ComponentRecord {
 	std::string action; ///< "component_held", "component_gone", "component_ambiguous", "component_unheld"
 	std::vector<std::string> components{}; ///< names; none: it is of all of them
-	std::string where{};  ///< as the site says it: "container:fedbiomed-node-*"
+	std::string where{}; ///< as the site says it: "container:fedbiomed-node-*"
 	std::string cgroup{}; ///< directory; "" of one that is gone
-	std::string text{};   ///< for people
+	std::string text{}; ///< for people
 	bool failed = false;
 	/// Only of component_held: for how long it was there unheld, at most, and who had opened what by then.
 	struct Gap {

@@ -229,8 +229,13 @@ void Daemon::make_room()
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[] = {{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0},
-			    {-1, POLLIN, 0},		 {-1, POLLIN, 0},  {-1, POLLIN, 0}};
+	pollfd watched[] = {{signals_.get(), POLLIN, 0},
+			    {-1, POLLOUT, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
 		watched[1].fd = sink_.fd();

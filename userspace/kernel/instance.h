@@ -96,15 +96,15 @@ Result<Applied> apply(const Where &, const BoundPolicy &, bool observe, bool awa
 /// What follow_components() found, or did.
 struct ComponentChange {
 	enum class What : std::uint8_t {
-		held,      ///< what judges is attached
-		gone,      ///< its cgroup was removed, and with it what was attached
+		held, ///< what judges is attached
+		gone, ///< its cgroup was removed, and with it what was attached
 		ambiguous, ///< more than one matches: all of them are held, until somebody decides
-		unheld,    ///< it is there, and could not be held
+		unheld, ///< it is there, and could not be held
 	};
 	What what = What::held;
 	std::uint8_t scope = 0;
-	std::string cgroup;  ///< directory; "" of one that is gone
-	std::string text;    ///< for people
+	std::string cgroup; ///< directory; "" of one that is gone
+	std::string text; ///< for people
 	/// Of held: for how long it was there unheld, at most; and who opened sockets meanwhile that are still open.
 	std::int64_t gap_ns = 0;
 	unsigned processes = 0;
