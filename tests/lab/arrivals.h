@@ -2,6 +2,7 @@
 // What arrives, and when, by the clock that rows end by.
 #pragma once
 
+#include "policy/address.h"
 #include "tests/lab/edge_test.h"
 
 #include <ctime>

@@ -7,7 +7,9 @@
 
 #include <csignal>
 #include <filesystem>
+#include <cstring>
 #include <fstream>
+#include <poll.h>
 
 namespace weir::test {
 namespace {
