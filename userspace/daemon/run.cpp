@@ -3,6 +3,7 @@
 
 #include "audit/enrich.h"
 #include "audit/event.h"
+#include "daemon/components.h"
 #include "daemon/hosts.h"
 #include "daemon/interfaces.h"
 #include "daemon/merged.h"
@@ -42,7 +43,7 @@ class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
 		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where),
+		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  identity_(identity(options.where))
 	{}
@@ -69,6 +70,7 @@ private:
 	RowNames rows_;
 	Merged merged_;
 	Interfaces interfaces_;
+	Components components_;
 	Hosts hosts_;
 	Windows windows_;
 	audit::Enricher enricher_;
@@ -114,6 +116,8 @@ void Daemon::housekeeping()
 {
 	since_housekeeping_ = 0;
 	read_signals();
+	if (!stop_) // first: a component that starts is unheld until then
+		components_.look(sink_);
 	if (!stop_ && interfaces_.look(sink_))
 		enricher_.edge_is_here(true);
 	if (!stop_) {
@@ -151,6 +155,8 @@ void Daemon::tick()
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
+	if (!stop_)
+		components_.tick(sink_);
 	if (!stop_ && interfaces_.tick(sink_))
 		enricher_.edge_is_here(true);
 	if (!stop_)
@@ -228,6 +234,7 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 			    {-1, POLLIN, 0},
 			    {-1, POLLIN, 0},
 			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
 			    {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
@@ -235,8 +242,9 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
 		watched[3].fd = interfaces_.fd();
-		watched[4].fd = hosts_.fd();
-		watched[5].fd = windows_.fd();
+		watched[4].fd = components_.fd();
+		watched[5].fd = hosts_.fd();
+		watched[6].fd = windows_.fd();
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
 	::poll(watched, std::size(watched), static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));

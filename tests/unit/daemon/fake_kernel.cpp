@@ -159,6 +159,28 @@ bool drain_interfaces(const Fd &watch)
 	return any;
 }
 
+Result<Followed> follow_components(const Where &)
+{
+	fake().followed++;
+	if (fake().follows.empty())
+		return Followed{};
+	auto result = std::move(fake().follows.front());
+	fake().follows.pop_front();
+	return result;
+}
+
+Result<ComponentWatch> ComponentWatch::open()
+{
+	if (fake().no_component_watch)
+		return fail("no inotify here");
+	return ComponentWatch();
+}
+
+bool ComponentWatch::drain()
+{
+	return false;
+}
+
 Result<Image> read_image(const Where &)
 {
 	fake().images_read++;
