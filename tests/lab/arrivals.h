@@ -2,6 +2,7 @@
 // What arrives, and when, by the clock that rows end by.
 #pragma once
 
+#include "policy/address.h"
 #include "tests/lab/edge_test.h"
 
 #include <ctime>
@@ -66,7 +67,8 @@ public:
 				raise("listening to eth0");
 		});
 	}
-	/// Of the node's, since the last call; of fragments the first have a port, the others 0.
+	/// Of the node's TCP and UDP, since the last call; of fragments the first have a port, the others 0. ICMP is what
+	/// the kernel says of sockets that are gone.
 	std::vector<Packet> take()
 	{
 		std::vector<Packet> all;
@@ -80,6 +82,8 @@ public:
 			if (Address::v4(std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 |
 					std::uint32_t{bytes[14]} << 8 | bytes[15])
 				    .text() != node4)
+				continue;
+			if (bytes[9] != IPPROTO_TCP && bytes[9] != IPPROTO_UDP)
 				continue;
 			const bool later = ((bytes[6] & 0x1f) | bytes[7]) != 0;
 			all.push_back({stamp_of(message), bytes[9],

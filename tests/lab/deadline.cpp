@@ -63,7 +63,7 @@ Child teller(const Spot &spot, std::uint16_t port)
 {
 	Child child(spot, [=](Channel &channel) {
 		const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
-		const Endpoint here("0.0.0.0", port);
+		const Endpoint here(internet4, port); // what is asked has to answer
 		if (::bind(fd.get(), here.get(), here.size) != 0)
 			raise("bind");
 		channel.send("ready");
