@@ -408,6 +408,8 @@ TEST(Compile, SamePolicySameBytes)
 	unsigned shadowed = 0;
 	for (int i = 0; i < 20; ++i) {
 		BoundPolicy policy = maker.policy(60, true);
+		if (i % 2 == 1)
+			maker.add_users_and_deadlines(policy);
 		const Image image = compiled(maker, policy, shadowed);
 		const auto text = text_of(image);
 		ASSERT_TRUE(text);

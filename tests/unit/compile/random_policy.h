@@ -44,8 +44,10 @@ public:
 		for (auto &row : policy.rows) {
 			if (!policy.scopes[row.scope].is_edge() && one_in(3))
 				row.user = user();
-			if (one_in(3))
+			if (one_in(3)) {
 				row.deadline = 1000 * (1 + below(3));
+				row.window = "installation";
+			}
 		}
 	}
 	/// Who made the socket, and when the packet goes: at deadlines, around them.
