@@ -249,8 +249,9 @@ TEST_F(Components, GapOfARestartedContainerIsStated)
 		gaps.push_back(field(record, "weir.component.gap_us").get<std::int64_t>());
 	std::ranges::sort(gaps);
 	const auto median = gaps[gaps.size() / 2];
-	std::printf("[ gap      ] %d of %d containers sent before they were held; gap %lld us median, %lld us longest\n",
-		    quicker, starts, static_cast<long long>(median), static_cast<long long>(gaps.back()));
+	std::printf(
+		"[ gap      ] %d of %d containers sent before they were held; gap %lld us median, %lld us longest\n",
+		quicker, starts, static_cast<long long>(median), static_cast<long long>(gaps.back()));
 	RecordProperty("sent_before_held", quicker);
 	EXPECT_LT(median, 1'000'000) << "heard of, not found by the look each second";
 }

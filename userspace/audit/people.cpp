@@ -104,15 +104,12 @@ std::string loss(const Json &record, bool color)
 	return line;
 }
 
-/// An interface or a component: what happened to it is a sentence already, or several lines.
+/// What happened to an interface or a component is a sentence already.
 std::string change(const Json &record, std::string_view word, bool color)
 {
 	const bool failed = text(record, "event.outcome") == "failure";
-	auto line = fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
-				word, color && failed ? reset : "", text(record, "event.reason"));
-	for (auto at = line.find('\n'); at != std::string::npos; at = line.find('\n', at))
-		line.replace(at, 1, ";");
-	return line;
+	return fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "", word,
+			   color && failed ? reset : "", text(record, "event.reason"));
 }
 
 /// " × 1234 in 0.98 s", of a record that stands for many.
