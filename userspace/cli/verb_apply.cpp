@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir apply`: put a site's policy in force, read it back, and leave.
 #include "cli/cli.h"
+#include "cli/host_names.h"
 #include "cli/ssh_guard.h"
 #include "policy/policy.h"
 
@@ -20,11 +21,13 @@ struct Options {
 	std::string site;
 	bool observe = false;
 	bool cut_ssh = false;
+	bool names_later = false;
 };
 
 Result<Exit> apply(const Options &options, const Context &context)
 {
-	const auto policy = policy::load(context.site(options.site), context.policies_dir);
+	const auto policy =
+		policy::load(context.site(options.site), context.policies_dir, ask_dns(options.names_later));
 	if (!policy)
 		return std::unexpected(policy.error());
 	if (!options.observe && !options.cut_ssh)
@@ -74,6 +77,9 @@ void add_apply(CLI::App &app, Context &context)
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
 	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");
+	verb->add_flag("--names-later", options->names_later,
+		       "A DNS name that no resolver answers for now is no error: its rows admit nothing until "
+		       "`weir run` has an answer");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
 		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "

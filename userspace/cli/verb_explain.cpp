@@ -2,6 +2,7 @@
 // `weir explain`: which row decides, or why none does; without touching the kernel.
 #include "audit/event.h"
 #include "cli/cli.h"
+#include "cli/host_names.h"
 #include "compile/evaluate.h"
 #include "compile/image.h"
 #include "policy/policy.h"
@@ -264,7 +265,7 @@ Result<Exit> explain(const Options &options, const Context &context)
 {
 	if (options.out.empty() == options.in.empty())
 		return wrong("explain takes one of --out and --in", "weir explain SITE --out tcp 192.0.2.10:443");
-	const auto policy = policy::load(context.site(options.site), context.policies_dir);
+	const auto policy = policy::load(context.site(options.site), context.policies_dir, ask_dns());
 	if (!policy)
 		return std::unexpected(policy.error());
 	const auto &asked = options.out.empty() ? options.in : options.out;
