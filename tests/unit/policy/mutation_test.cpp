@@ -179,12 +179,13 @@ TEST(Mutation, SiteFilesWithEverything)
 	Mutator mutator(6, R"(format = 1
 scenarios = ["node-vpn", "researcher-vpn"]
 optional = ["node-gui", "jupyter"]
-resolvers = ["192.0.2.53", "[2001:db8::53]:5353"]
+resolvers = ["192.0.2.53", "[2001:db8::53]:53"]
 [names]
 researcher = "10.222.0.2"
 nodes = "10.221.0.0/16"
 vpnserver = { host = "vpn.example.org", within = ["192.0.2.0/24"] }
 http-proxies = "192.0.2.99"
+dns-servers = ["192.0.2.53", "2001:db8::53"]
 [users]
 node = 1001
 [cgroups]

@@ -343,6 +343,32 @@ TEST_F(Scenario, WithoutDnsNamesNobodyIsAsked)
 	}));
 }
 
+TEST_F(Scenario, AResolverThatTheEdgeWouldRefuse)
+{
+	const auto with = [&](const std::string &resolver, const std::string &names, const std::string &edge) {
+		std::ofstream(directory_ + "/site.toml")
+			<< "format = 1\nscenario = \"node-native\"\nresolvers = [\"" << resolver
+			<< "\"]\n[names]\nresearcher = { host = \"r.example\", within = \"192.0.2.0/24\" }\n"
+			<< names << "[cgroups]\nnode = \"/c/n\"\n"
+			<< edge;
+		return message_of(
+			load(directory_ + "/site.toml", WEIR_SOURCE_DIR "/policies", [](Site &site) -> Result<> {
+				site.hosts.at("researcher").addresses = {*Prefix::parse("192.0.2.7")};
+				return {};
+			}));
+	};
+	const std::string dns = "dns-servers = \"192.0.2.53\"\n";
+	EXPECT_EQ(with("192.0.2.53", "", "[edge]\n"),
+		  directory_ + "/site.toml:3:14: error: no row at the edge lets this host ask \"192.0.2.53\"\n"
+			       "    3 | resolvers = [\"192.0.2.53\"]\n      |              ^\n"
+			       "  add to [names]: dns-servers = \"192.0.2.53\"");
+	EXPECT_EQ(with("192.0.2.53", dns, "[edge]\n"), "no error");
+	EXPECT_NE(with("192.0.2.53:5353", dns, "[edge]\n"), "no error");
+	EXPECT_NE(with("192.0.2.54", dns, "[edge]\n"), "no error");
+	EXPECT_EQ(with("127.0.0.53", "", "[edge]\n"), "no error");
+	EXPECT_EQ(with("192.0.2.53", "", ""), "no error"); // without an edge weir itself is held to nothing
+}
+
 // Two names with one address today, another one tomorrow: the edge keeps a row for each.
 TEST_F(Scenario, TheEdgeKeepsRowsOfNamesApart)
 {
