@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows that end: with nobody there but the kernel, what they admit passes up to the deadline and not after it.
+#include "tests/lab/arrivals.h"
 #include "tests/lab/edge_test.h"
 
 #include "kernel/instance.h"
 #include "policy/policy.h"
 
-#include <ctime>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <poll.h>
 
 namespace weir::test {

@@ -67,6 +67,9 @@ Result<BoundPolicy> Binder::bind()
 		return std::unexpected(good.error());
 	}
 	policy_.hosts = site_.hosts;
+	for (auto &[name, host] : policy_.hosts) {
+		host.later = false; // what it came to is in the addresses
+	}
 	policy_.resolvers = site_.resolvers;
 	return std::move(policy_);
 }

@@ -55,7 +55,7 @@ std::string peers_text(const BoundRow &row, const BoundPolicy &policy)
 	if (row.zones == zone_loopback && row.row.peer() == localhost_name) {
 		return "the loopback interface";
 	}
-	std::string out = prefixes_text(row.peers);
+	std::string out = row.peers.empty() ? "no address yet" : prefixes_text(row.peers);
 	if (const auto host = policy.hosts.find(row.row.peer()); host != policy.hosts.end()) {
 		out += " (" + host->second.host + ", within " + prefixes_text(host->second.within) + ')';
 	}
