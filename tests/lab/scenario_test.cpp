@@ -18,12 +18,24 @@ std::string kernel_release()
 
 } // namespace
 
-Finished LabTestOfScenario::weir_at(const Host &host, const std::vector<std::string> &words)
+std::vector<std::string> LabTestOfScenario::command_at(const Host &host, const std::vector<std::string> &words)
 {
 	lab().instance = host.name;
 	const std::vector<std::string> command = lab().command(words);
 	lab().instance = "lab";
-	return execute(command, "", {host.netns, ""}, Millis(60000));
+	return command;
+}
+
+Finished LabTestOfScenario::weir_at(const Host &host, const std::vector<std::string> &words)
+{
+	return execute(command_at(host, words), "", {host.netns, ""}, Millis(60000));
+}
+
+Program LabTestOfScenario::daemon_at(const Host &host)
+{
+	return {command_at(host, {"run", "--output", lab().directory() + "/" + host.name + ".jsonl"}),
+		"",
+		{host.netns, ""}};
 }
 
 void LabTestOfScenario::in_force(const Host &host, const std::string &lines)
