@@ -2,9 +2,9 @@
 // What arrives, and when, by the clock that rows end by.
 #pragma once
 
+#include "policy/address.h"
 #include "tests/lab/edge_test.h"
 
-#include <arpa/inet.h>
 #include <ctime>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -67,7 +67,8 @@ public:
 				raise("listening to eth0");
 		});
 	}
-	/// Of the node's, since the last call; of fragments the first have a port, the others 0.
+	/// Of the node's TCP and UDP, since the last call; of fragments the first have a port, the others 0. ICMP is what
+	/// the kernel says of sockets that are gone.
 	std::vector<Packet> take()
 	{
 		std::vector<Packet> all;
@@ -78,9 +79,11 @@ public:
 			msghdr message{nullptr, 0, &data, 1, control.data(), control.size(), 0};
 			if (::recvmsg(socket_.get(), &message, MSG_DONTWAIT) < 24)
 				return all;
-			in_addr source{};
-			std::memcpy(&source, &bytes[12], sizeof(source));
-			if (source.s_addr != ::inet_addr(node4))
+			if (Address::v4(std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 |
+					std::uint32_t{bytes[14]} << 8 | bytes[15])
+				    .text() != node4)
+				continue;
+			if (bytes[9] != IPPROTO_TCP && bytes[9] != IPPROTO_UDP)
 				continue;
 			const bool later = ((bytes[6] & 0x1f) | bytes[7]) != 0;
 			all.push_back({stamp_of(message), bytes[9],

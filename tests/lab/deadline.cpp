@@ -1,96 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows that end: with nobody there but the kernel, what they admit passes up to the deadline and not after it.
+#include "tests/lab/arrivals.h"
 #include "tests/lab/edge_test.h"
 
 #include "kernel/instance.h"
 #include "policy/policy.h"
 
-#include <ctime>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <poll.h>
 
 namespace weir::test {
 namespace {
-
-constexpr std::uint64_t millisecond = 1'000'000;
-
-std::uint64_t clock_of(clockid_t clock)
-{
-	timespec now{};
-	::clock_gettime(clock, &now);
-	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-/// How late the last packet may be seen: the switch has it for a while.
-std::uint64_t tolerance()
-{
-	return (is_emulated() ? 100 : 10) * millisecond;
-}
-
-/// The kernel stamps what it receives by the wall clock.
-std::uint64_t stamp_of(msghdr &message)
-{
-	for (cmsghdr *at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at))
-		if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_TIMESTAMPNS) {
-			timespec stamp{};
-			std::memcpy(&stamp, CMSG_DATA(at), sizeof(stamp));
-			const auto wall = static_cast<std::uint64_t>(stamp.tv_sec) * 1'000'000'000U +
-					  static_cast<std::uint64_t>(stamp.tv_nsec);
-			return wall - (clock_of(CLOCK_REALTIME) - clock_of(CLOCK_BOOTTIME));
-		}
-	throw std::runtime_error("a packet without a time");
-}
-
-/// What arrives at a host, with the time of the boot clock.
-class Arrivals {
-public:
-	struct Packet {
-		std::uint64_t at = 0;
-		std::uint8_t protocol = 0;
-		std::uint16_t port = 0; ///< where to
-	};
-	explicit Arrivals(int netns)
-	{
-		in_netns(netns, [this] {
-			socket_ = Fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_IP)));
-			const int room = 64 << 20, on = 1;
-			sockaddr_ll here{};
-			here.sll_family = AF_PACKET;
-			here.sll_protocol = htons(ETH_P_IP);
-			here.sll_ifindex = static_cast<int>(::if_nametoindex("eth0"));
-			if (!socket_ ||
-			    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0 ||
-			    ::setsockopt(socket_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0 ||
-			    ::bind(socket_.get(), reinterpret_cast<const sockaddr *>(&here), sizeof(here)) != 0)
-				raise("listening to eth0");
-		});
-	}
-	/// Of the node's, since the last call; of fragments the first have a port, the others 0.
-	std::vector<Packet> take()
-	{
-		std::vector<Packet> all;
-		for (;;) {
-			std::array<std::uint8_t, 64> bytes{};
-			iovec data{bytes.data(), bytes.size()};
-			alignas(cmsghdr) std::array<char, 256> control{};
-			msghdr message{nullptr, 0, &data, 1, control.data(), control.size(), 0};
-			if (::recvmsg(socket_.get(), &message, MSG_DONTWAIT) < 24)
-				return all;
-			if (Address::v4(std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 |
-					std::uint32_t{bytes[14]} << 8 | bytes[15])
-				    .text() != node4)
-				continue;
-			const bool later = ((bytes[6] & 0x1f) | bytes[7]) != 0;
-			all.push_back({stamp_of(message), bytes[9],
-				       static_cast<std::uint16_t>(later ? 0 : bytes[22] << 8 | bytes[23])});
-		}
-	}
-
-private:
-	Fd socket_;
-};
 
 /// Sends to a port by UDP, now short, now in parts, and by a stream, each millisecond, until it is told to stop. Then
 /// says how often UDP was sent, how often it was refused, and when something came last.
@@ -144,7 +63,7 @@ Child teller(const Spot &spot, std::uint16_t port)
 {
 	Child child(spot, [=](Channel &channel) {
 		const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
-		const Endpoint here("0.0.0.0", port);
+		const Endpoint here(internet4, port); // what is asked has to answer
 		if (::bind(fd.get(), here.get(), here.size) != 0)
 			raise("bind");
 		channel.send("ready");

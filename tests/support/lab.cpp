@@ -148,9 +148,14 @@ std::string SiteFile::text() const
 	text += "[names]\n";
 	for (const auto &[name, addresses] : names)
 		text += name + " = " + quoted_list(addresses) + "\n";
-	text += "[cgroups]\n";
-	for (const auto &[component, directory] : cgroups)
-		text += component + " = \"" + directory + "\"\n";
+	const auto table = [&](const char *name, const std::map<std::string, std::string> &places) {
+		text += places.empty() ? "" : std::string("[") + name + "]\n";
+		for (const auto &[component, place] : places)
+			text += component + " = \"" + place + "\"\n";
+	};
+	table("cgroups", cgroups);
+	table("units", units);
+	table("containers", containers);
 	return text;
 }
 

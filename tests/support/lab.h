@@ -36,6 +36,8 @@ struct SiteFile {
 	std::string loopback; ///< "": not said
 	std::map<std::string, std::vector<std::string>> names;
 	std::map<std::string, std::string> cgroups; ///< component -> absolute directory
+	std::map<std::string, std::string> units{};
+	std::map<std::string, std::string> containers{};
 	[[nodiscard]] std::string text() const;
 };
 

@@ -8,8 +8,10 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::audit {
 
@@ -96,6 +98,24 @@ struct WindowChange {
 /// `unix_ns`: when it is recorded.
 void append_window_json(std::string &out, const WindowChange &, std::string_view instance, std::int64_t unix_ns);
 std::string text_of(const WindowChange &); ///< for people, without the time
+
+/// What happened to a component's cgroup: that it is held, or no longer, or more than one matches.
+struct ComponentRecord {
+	std::string action; ///< "component_held", "component_gone", "component_ambiguous", "component_unheld"
+	std::vector<std::string> components{}; ///< names; none: it is of all of them
+	std::string where{}; ///< as the site says it: "container:fedbiomed-node-*"
+	std::string cgroup{}; ///< directory; "" of one that is gone
+	std::string text{}; ///< for people
+	bool failed = false;
+	/// Only of component_held: for how long it was there unheld, at most, and who had opened what by then.
+	struct Gap {
+		std::int64_t ns = 0;
+		unsigned processes = 0;
+		unsigned sockets = 0;
+	};
+	std::optional<Gap> gap{};
+};
+void append_component_json(std::string &out, const ComponentRecord &, std::string_view instance, std::int64_t unix_ns);
 
 /// One line for people, from one line of that JSON. Error: not one of weir's records.
 Result<std::string> for_people(std::string_view json_line, bool color);

@@ -87,7 +87,7 @@ void EventsView::line(std::string_view text)
 				  ? parse_time(stamp->get_ref<const std::string &>())
 				  : std::nullopt;
 	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface" &&
-		      dataset != "weir.window")) {
+		      dataset != "weir.name" && dataset != "weir.window" && dataset != "weir.component")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}

@@ -104,17 +104,15 @@ std::string loss(const Json &record, bool color)
 	return line;
 }
 
-std::string interface(const Json &record, bool color)
+/// What is a sentence already, or several lines: what happened to an interface, a name, a window or a component.
+std::string sentence(const Json &record, std::string_view subject, bool color)
 {
 	const bool failed = text(record, "event.outcome") == "failure";
-	return fmt::format("{} {}EDGE{}     {}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
-			   color && failed ? reset : "", text(record, "event.reason"));
-}
-
-std::string window(const Json &record, bool color)
-{
-	return fmt::format("{} {}WINDOW{}   {}", clock_of(text(record, "@timestamp")), color ? yellow : "",
-			   color ? reset : "", text(record, "event.reason"));
+	auto line = fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
+				subject, color && failed ? reset : "", text(record, "event.reason"));
+	for (auto at = line.find('\n'); at != std::string::npos; at = line.find('\n', at))
+		line.replace(at, 1, ";");
+	return line;
 }
 
 /// " × 1234 in 0.98 s", of a record that stands for many.
@@ -258,11 +256,14 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 	if (dataset == "weir.loss")
 		return loss(record, color);
 	if (dataset == "weir.interface")
-		return interface(record, color);
+		return sentence(record, "EDGE", color);
+	if (dataset == "weir.name")
+		return sentence(record, "NAME", color);
 	if (dataset == "weir.window")
-		return window(record, color);
-	return fail("not a record of weir: event.dataset is none of weir.violation, weir.loss, weir.interface and "
-		    "weir.window");
+		return sentence(record, "WINDOW", color);
+	if (dataset == "weir.component")
+		return sentence(record, "PLACE", color);
+	return fail("not a record of weir: event.dataset is none that it writes");
 }
 
 } // namespace weir::audit

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records that are not of one attempt: sums, losses, interfaces.
+// Records that are not of one attempt: sums, losses, interfaces, components.
 #include "audit/record.h"
 
 #include "audit/event.h"
@@ -105,6 +105,39 @@ void append_interface_json(std::string &out, const InterfaceChange &change, std:
 		out.push_back('}');
 	}
 	out.append("}}\n");
+}
+
+void append_component_json(std::string &out, const ComponentRecord &record, std::string_view instance,
+			   std::int64_t unix_ns)
+{
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
+	append_quoted(out, record.action);
+	out.append(record.failed ? ",\"outcome\":\"failure\",\"reason\":" : ",\"outcome\":\"success\",\"reason\":");
+	append_quoted(out, record.text);
+	if (record.gap)
+		append_field(out, ",\"duration\":", static_cast<std::uint64_t>(record.gap->ns));
+	out.append(R"(,"provider":"weir","dataset":"weir.component"})");
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+	out.append(",\"component\":{\"name\":[");
+	for (std::size_t i = 0; i < record.components.size(); ++i) {
+		out.append(i == 0 ? "" : ",");
+		append_quoted(out, record.components[i]);
+	}
+	out.append("],\"where\":");
+	append_quoted(out, record.where);
+	if (!record.cgroup.empty()) {
+		out.append(",\"cgroup\":");
+		append_quoted(out, record.cgroup);
+	}
+	if (record.gap) {
+		append_field(out, ",\"gap_us\":", static_cast<std::uint64_t>(record.gap->ns / 1000));
+		append_field(out, ",\"processes_before\":", record.gap->processes);
+		append_field(out, ",\"sockets_before\":", record.gap->sockets);
+	}
+	out.append("}}}\n");
 }
 
 } // namespace weir::audit

@@ -2,6 +2,7 @@
 #include "cli/ssh_guard.h"
 
 #include "base/fd.h"
+#include "kernel/components.h"
 
 #include <fmt/format.h>
 #include <ifaddrs.h>
@@ -198,8 +199,9 @@ Way way_of(const SshSession &session, const BoundPolicy &policy)
 	if (cgroup == 0)
 		cgroup = cgroup_by_path(session.cgroup);
 	for (std::size_t scope = 0; scope < policy.cgroups(); scope++)
-		if (contains(policy.scopes[scope].cgroup, cgroup))
-			way.cgroups.push_back(static_cast<std::uint8_t>(scope));
+		if (const auto held = kernel::cgroups_of(policy.scopes[scope].cgroup))
+			if (std::ranges::any_of(*held, [&](const auto &each) { return contains(each, cgroup); }))
+				way.cgroups.push_back(static_cast<std::uint8_t>(scope));
 	return way;
 }
 

@@ -2,6 +2,7 @@
 // `weir apply`: put a site's policy in force, read it back, and leave.
 #include "audit/events_view.h"
 #include "cli/cli.h"
+#include "cli/component_check.h"
 #include "cli/ssh_guard.h"
 #include "cli/windows_view.h"
 #include "policy/policy.h"
@@ -23,6 +24,7 @@ struct Options {
 	std::string site;
 	bool observe = false;
 	bool cut_ssh = false;
+	bool await = false;
 };
 
 /// Windows that were open: what became of each.
@@ -53,6 +55,14 @@ kernel::Cut cut(const kernel::Where &where, const kernel::Applied &applied)
 	return *cut;
 }
 
+/// Not of components that do not run: apply itself has said that.
+std::vector<std::string> proxy_warnings(const BoundPolicy &policy)
+{
+	auto findings = find_components(policy);
+	std::erase_if(findings, [](const auto &each) { return each.cgroups.size() != 1; });
+	return warnings_of(findings, policy);
+}
+
 Result<Exit> apply(const Options &options, const Context &context)
 {
 	const auto policy = policy::load(context.site(options.site), context.policies_dir);
@@ -61,7 +71,7 @@ Result<Exit> apply(const Options &options, const Context &context)
 	if (!options.observe && !options.cut_ssh)
 		if (const auto guarded = guard_ssh_session(*policy); !guarded)
 			return std::unexpected(guarded.error());
-	const auto applied = kernel::apply(context.where, *policy, options.observe);
+	const auto applied = kernel::apply(context.where, *policy, options.observe, options.await);
 	if (!applied)
 		return std::unexpected(applied.error());
 	const auto state = kernel::inspect(context.where);
@@ -71,6 +81,10 @@ Result<Exit> apply(const Options &options, const Context &context)
 	const auto windows = carried(*applied, now);
 	const auto ended = cut(context.where, *applied);
 	const char *const word = !state->problems.empty() ? "degraded" : options.observe ? "observing" : "enforcing";
+	std::vector<std::string> awaited;
+	for (const auto &each : state->components)
+		if (each.awaited)
+			awaited.push_back(state->policy.scopes.at(each.scope).cgroup);
 	std::vector<std::string> held;
 	for (const auto &each : state->interfaces)
 		if (each.flags == WEIR_INTERFACE_HELD)
@@ -86,6 +100,7 @@ Result<Exit> apply(const Options &options, const Context &context)
 			{"approved_digest", approved_digest(*policy)},
 			{"publish_ms", applied->publish_ms},
 			{"interfaces", held},
+			{"awaited", awaited},
 			{"windows_open", windows_json(applied->policy, now).at("open")},
 			{"windows_closed", windows.closed},
 			{"connections_cut", ended.connections},
@@ -108,6 +123,9 @@ Result<Exit> apply(const Options &options, const Context &context)
 		if (!ended.connections.empty())
 			std::cout << fmt::format("  cut what no row admits any more: {}\n",
 						 fmt::join(ended.connections, ", "));
+		for (const auto &each : awaited)
+			std::cout << fmt::format("  awaited: {} does not run; `weir run` holds it when it starts\n",
+						 each);
 		if (options.observe && state->problems.empty())
 			std::cout << "  nothing is refused: what would be is reported; apply without --observe to "
 				     "enforce\n";
@@ -115,6 +133,8 @@ Result<Exit> apply(const Options &options, const Context &context)
 	for (const auto &problem : ended.problems)
 		std::cerr << "weir: connections could not be cut, but nothing of them passes any more: " << problem
 			  << '\n';
+	for (const auto &warning : proxy_warnings(*policy))
+		std::cerr << "weir: warning: " << warning << '\n';
 	for (const auto &problem : state->problems)
 		std::cerr << "weir: " << problem << '\n';
 	return state->problems.empty() ? Exit::ok : Exit::degraded;
@@ -130,6 +150,8 @@ void add_apply(CLI::App &app, Context &context)
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
 	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");
+	verb->add_flag("--await", options->await,
+		       "Apply it although a component does not run; weir run holds it when it starts");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
 		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir check`: everything that `apply` would find wrong without the kernel.
 #include "cli/cli.h"
+#include "cli/component_check.h"
 #include "compile/image.h"
 #include "policy/policy.h"
 
@@ -38,6 +39,7 @@ Result<Exit> check(const std::string &site, const Context &context)
 		return std::unexpected(image.error());
 	}
 	const std::string digest = hex(image->trailer().digest);
+	const auto components = find_components(*policy);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
 			{"ok", true},
@@ -48,6 +50,7 @@ Result<Exit> check(const std::string &site, const Context &context)
 			{"edge", policy->edge.present},
 			{"image_bytes", image->lines.size() * WEIR_LINE},
 			{"digest", digest},
+			{"components", as_json(components, *policy)},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
@@ -55,6 +58,8 @@ Result<Exit> check(const std::string &site, const Context &context)
 			  << '\n'
 			  << held(*policy) << '\n';
 	}
+	for (const auto &warning : warnings_of(components, *policy))
+		std::cerr << "weir: warning: " << warning << '\n';
 	return Exit::ok;
 }
 
@@ -62,11 +67,14 @@ Result<Exit> check(const std::string &site, const Context &context)
 
 void add_check(CLI::App &app, Context &context)
 {
-	auto *verb = app.add_subcommand("check", "Check a site file and its matrix; changes nothing, needs no rights");
+	auto *verb = app.add_subcommand("check",
+					"Check a site file, its matrix, and the components that run; changes nothing");
 	auto site = std::make_shared<std::string>();
 	verb->add_option("site", *site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"
-		     "The digest is that of the policy in all its detail: `weir status` shows the one in force.");
+		     "The digest is that of the policy in all its detail: `weir status` shows the one in force.\n"
+		     "Warns of components that do not run, and of processes that have a proxy in their environment "
+		     "which\nwould take the place of a row's peer. Only root can read the environment of others.");
 	verb->callback([&context, site] { context.run = [&context, site] { return check(*site, context); }; });
 }
 

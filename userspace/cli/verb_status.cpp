@@ -118,6 +118,15 @@ std::string name_of(const Scope &scope)
 	return scope.is_edge() ? "the edge" : scope.cgroup;
 }
 
+/// Where a scope's cgroup is; empty when the kernel could not be read so far.
+kernel::ComponentState place_of(const kernel::State &state, std::size_t scope)
+{
+	for (const auto &each : state.components)
+		if (each.scope == scope)
+			return each;
+	return {};
+}
+
 ordered_json as_json(const kernel::State &state, const Context &context)
 {
 	const Sums sums = sums_of(state.counters);
@@ -129,8 +138,11 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 				hooks.push_back(
 					{{"name", hook.name}, {"attached", hook.attached}, {"problem", hook.problem}});
 		const auto &each = state.policy.scopes[scope];
+		const auto place = place_of(state, scope);
 		cgroups.push_back({{"path", each.cgroup},
 				   {"components", each.components},
+				   {"found", place.cgroups},
+				   {"awaited", place.awaited},
 				   {"loopback", each.open_loopback ? "open" : "matrix"},
 				   {"hooks", hooks}});
 	}
@@ -185,9 +197,17 @@ void print(const kernel::State &state, const Context &context)
 		std::cout << "windows that are open:\n" << open;
 	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
 		const auto &each = state.policy.scopes[scope];
-		std::cout << fmt::format("cgroup {} ({}), loopback {}\n ", each.cgroup,
-					 fmt::join(each.components, ", "),
+		std::cout << fmt::format("cgroup {} ({}), loopback {}\n", each.cgroup, fmt::join(each.components, ", "),
 					 each.open_loopback ? "open" : "by the matrix");
+		const auto place = place_of(state, scope);
+		if (place.awaited) {
+			std::cout << "  awaited: it does not run; `weir run` holds it when it starts\n";
+			continue;
+		}
+		for (const auto &found : place.cgroups)
+			if (found != each.cgroup)
+				std::cout << fmt::format("  at {}\n", found);
+		std::cout << ' ';
 		for (const auto &hook : state.hooks)
 			if (hook.scope == scope)
 				std::cout << ' ' << hook.name << (hook.problem.empty() ? "" : " (!)");

@@ -178,8 +178,8 @@ Result<Exit> list(const Context &context)
 		std::cout << facts.dump() << '\n';
 		return Exit::ok;
 	}
-	const auto none = [](const std::string &text, const char *words) {
-		return text.empty() ? std::string("  ") + words + '\n' : text;
+	const auto none = [](const std::string &windows, const char *words) {
+		return windows.empty() ? std::string("  ") + words + '\n' : windows;
 	};
 	std::cout << "open:\n" << none(open_windows_text(*policy, now), "none");
 	if (const auto ended = ended_windows_text(*policy, now); !ended.empty())

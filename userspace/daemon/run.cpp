@@ -3,6 +3,8 @@
 
 #include "audit/enrich.h"
 #include "audit/event.h"
+#include "daemon/components.h"
+#include "daemon/hosts.h"
 #include "daemon/interfaces.h"
 #include "daemon/merged.h"
 #include "daemon/row_names.h"
@@ -41,7 +43,8 @@ class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
 		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where), windows_(options.where),
+		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
+		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  identity_(identity(options.where))
 	{}
 
@@ -67,6 +70,8 @@ private:
 	RowNames rows_;
 	Merged merged_;
 	Interfaces interfaces_;
+	Components components_;
+	Hosts hosts_;
 	Windows windows_;
 	audit::Enricher enricher_;
 	ino_t identity_;
@@ -111,10 +116,14 @@ void Daemon::housekeeping()
 {
 	since_housekeeping_ = 0;
 	read_signals();
+	if (!stop_) // first: a component that starts is unheld until then
+		components_.look(sink_);
 	if (!stop_ && interfaces_.look(sink_))
 		enricher_.edge_is_here(true);
-	if (!stop_)
+	if (!stop_) {
+		hosts_.look(sink_);
 		windows_.look(sink_);
+	}
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 		tick();
 	if (!broken_)
@@ -146,8 +155,12 @@ void Daemon::tick()
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
+	if (!stop_)
+		components_.tick(sink_);
 	if (!stop_ && interfaces_.tick(sink_))
 		enricher_.edge_is_here(true);
+	if (!stop_)
+		hosts_.tick(sink_);
 	if (!broken_)
 		windows_.tick(sink_);
 	if (!broken_ && !closing_) {
@@ -216,18 +229,25 @@ void Daemon::make_room()
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[5] = {
-		{signals_.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
+	pollfd watched[] = {{signals_.get(), POLLIN, 0},
+			    {-1, POLLOUT, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0},
+			    {-1, POLLIN, 0}};
 	// An output with a problem is "writable" to poll(): only a slow one is waited for.
 	if (!sink_.is_empty() && sink_.problem().empty())
 		watched[1].fd = sink_.fd();
 	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
 		watched[3].fd = interfaces_.fd();
-		watched[4].fd = windows_.fd();
+		watched[4].fd = components_.fd();
+		watched[5].fd = hosts_.fd();
+		watched[6].fd = windows_.fd();
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched, 5, static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched, std::size(watched), static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
@@ -262,6 +282,7 @@ bool Daemon::take_over()
 	rows_.forget();
 	merged_.forget_sums();
 	interfaces_.look_again();
+	hosts_.look_again();
 	windows_.look_again();
 	enricher_.edge_is_here(false);
 	totals_ = {};

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "kernel/instance.h"
 
+#include <cstdint>
 #include <string>
 
 namespace weir::daemon {
@@ -13,6 +14,8 @@ namespace weir::daemon {
 struct RunOptions {
 	kernel::Where where;
 	std::string output = "-"; ///< file, or "-" for the standard output
+	/// How long an address stays that the answers for its DNS name have no more.
+	std::int64_t keep_ns = 600'000'000'000;
 };
 
 /// Streams until SIGTERM or SIGINT, or until the instance is removed: then writes what the ring holds and says

@@ -134,6 +134,7 @@ void Windows::tell(Sink &sink)
 	for (const auto &opening : openings_)
 		if (!tell(sink, opening))
 			return; // in their order: what comes later waits, too
+	cut_.clear();
 	std::erase_if(told_, [&](const auto &each) {
 		return std::ranges::none_of(openings_, [&](const Opening &one) { return key_of(one) == each.first; });
 	});
@@ -193,7 +194,6 @@ bool Windows::tell_end(Sink &sink, const Opening &opening, audit::WindowChange c
 		return false;
 	told.ended = true;
 	unwritten_ = true;
-	cut_.erase(key_of(opening));
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/image_map.h"
 #include "kernel/owners.h"
 #include "kernel/pins.h"
+#include "kernel/seats.h"
 #include "policy/policy.h"
 #include "policy/windows.h"
 
@@ -23,23 +24,26 @@ namespace {
 
 constexpr int lock_seconds = 10;
 
-Result<std::vector<Cgroup>> open_cgroups(const BoundPolicy &policy)
+/// By scope; nullopt: it is awaited.
+using Cgroups = std::vector<std::optional<Match>>;
+
+Result<Cgroups> open_cgroups(const BoundPolicy &policy, bool await)
 {
-	std::vector<Cgroup> cgroups;
+	Cgroups cgroups;
 	for (const auto &scope : policy.scopes) {
 		if (scope.is_edge())
 			continue;
-		auto cgroup = open_cgroup(scope.cgroup);
-		if (!cgroup)
-			return std::unexpected(std::move(cgroup).error());
-		for (std::size_t i = 0; i < cgroups.size(); ++i)
-			if (cgroups[i].id == cgroup->id)
+		auto match = the_match_of(scope, await);
+		if (!match)
+			return std::unexpected(std::move(match).error());
+		for (std::size_t i = 0; *match && i < cgroups.size(); ++i)
+			if (cgroups[i] && cgroups[i]->cgroup.id == (*match)->cgroup.id)
 				return fail(
 					Exit::policy,
 					fmt::format(
 						"{} and {} are the same cgroup\n  give both components one name for it",
 						policy.scopes[i].cgroup, scope.cgroup));
-		cgroups.push_back(std::move(*cgroup));
+		cgroups.push_back(std::move(*match));
 	}
 	return cgroups;
 }
@@ -53,15 +57,15 @@ std::optional<BoundPolicy> policy_of(const Result<Image> &image)
 
 /// What a policy is put upon.
 struct Place {
-	std::vector<Cgroup> cgroups;
+	Cgroups cgroups;
 	std::optional<EdgePlan> edge;
 	[[nodiscard]] Netns netns() const { return edge ? edge->netns : Netns{}; }
 };
 
-Result<Place> find_place(const BoundPolicy &policy)
+Result<Place> find_place(const BoundPolicy &policy, bool await)
 {
 	Place place;
-	auto cgroups = open_cgroups(policy);
+	auto cgroups = open_cgroups(policy, await);
 	if (!cgroups)
 		return std::unexpected(std::move(cgroups).error());
 	place.cgroups = std::move(*cgroups);
@@ -80,20 +84,26 @@ bool holds(const Where &where, const Maps &maps, const BoundPolicy &policy, cons
 	const auto images = id_of_map(map_of(maps, "images"));
 	if (images == 0)
 		return false;
-	for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope)
+	for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope) {
+		const auto &match = place.cgroups[scope];
+		if (match && seats_of(where.directory(), scope) != std::vector<std::string>{""})
+			return false;
 		for (const auto &hook : hooks) {
+			const auto program = open_pin(program_path(where.directory(), scope, hook));
 			const Expected expected{hook,
 						static_cast<std::uint8_t>(scope),
-						policy.scopes[scope].cgroup,
-						place.cgroups[scope].id,
+						match ? match->path : policy.scopes[scope].cgroup,
+						match ? match->cgroup.id : 0,
 						images,
 						place.edge ? &place.edge->netns : nullptr};
-			if (!look_at(link_path(where.directory(), scope, hook), expected).problem.empty())
+			if (!program || !problem_of(program->get(), expected).empty() ||
+			    (match && !look_at(link_path(where.directory(), scope, hook), expected).problem.empty()))
 				return false;
 		}
-	if (exists(link_path(where.directory(), place.cgroups.size(), hooks.front()))) // one more
+	}
+	if (!seats_of(where.directory(), place.cgroups.size()).empty()) // one more
 		return false;
-	return place.edge ? holds_edge(where, maps, *place.edge) : !exists(where.directory() + "/programs");
+	return place.edge ? holds_edge(where, maps, *place.edge) : edge_pins(where.directory()).empty();
 }
 
 /// What a new set of programs takes over: who opened which connection and flow, and the record. Not the images, which
@@ -157,26 +167,28 @@ Result<Loaded> load(const Place &place, Maps shared)
 
 /// Attaches the programs of the cgroups; they are so for as long as the links live, or their pins.
 Result<std::vector<std::pair<Fd, std::string>>> attach(const std::string &directory, const Loaded &loaded,
-						       const BoundPolicy &policy, const Place &place)
+						       const Place &place)
 {
 	std::vector<std::pair<Fd, std::string>> links;
 	for (const auto &hook : hooks) {
 		for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope) {
-			auto link = loaded.cgroups[scope].attach(hook, place.cgroups[scope]);
+			const auto &match = place.cgroups[scope];
+			if (!match)
+				continue;
+			auto link = loaded.cgroups[scope].attach(hook, match->cgroup);
 			if (!link)
-				return std::unexpected(std::move(link).error().during(
-					fmt::format("cgroup {}", policy.scopes[scope].cgroup)));
+				return std::unexpected(
+					std::move(link).error().during(fmt::format("cgroup {}", match->path)));
 			links.emplace_back(std::move(*link), link_path(directory, scope, hook));
 			if (hook.gate == WEIR_GATE_NONE)
-				note_owners(map_of(loaded.maps, "owners"), policy.scopes[scope].cgroup,
-					    place.edge.has_value());
+				note_owners(map_of(loaded.maps, "owners"), match->path, place.edge.has_value());
 		}
 	}
 	return links;
 }
 
 /// Loads, publishes, attaches and pins everything in the new directory. Whoever fails here tidies.
-Result<> build(const Where &where, const Image &image, Maps shared, const BoundPolicy &policy, const Place &place)
+Result<> build(const Where &where, const Image &image, Maps shared, const Place &place)
 {
 	const auto directory = new_directory(where);
 	if (auto made = make_directory(directory, place.edge.has_value()); !made)
@@ -201,9 +213,15 @@ Result<> build(const Where &where, const Image &image, Maps shared, const BoundP
 		edge = hold_all(where, *place.edge, *loaded->edge, map_of(maps, "interfaces"));
 	if (!edge)
 		return std::unexpected(std::move(edge).error());
-	const auto links = attach(directory, *loaded, policy, place);
+	const auto links = attach(directory, *loaded, place);
 	if (!links)
 		return std::unexpected(links.error());
+	for (std::size_t scope = 0; scope < place.cgroups.size(); ++scope)
+		for (const auto &hook : hooks)
+			if (auto pinned =
+				    pin(loaded->cgroups[scope].program(hook), program_path(directory, scope, hook));
+			    !pinned)
+				return pinned;
 	// Until here all links would go with this process.
 	for (const auto &[link, path] : *links)
 		if (auto pinned = pin(link.get(), path); !pinned)
@@ -222,7 +240,7 @@ Result<> build(const Where &where, const Image &image, Maps shared, const BoundP
 
 } // namespace
 
-Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe)
+Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe, bool await)
 {
 	const Libbpf quiet;
 	if (auto good = check_bpffs(where); !good)
@@ -238,7 +256,7 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 		return fail(elsewhere(where));
 	if (auto tidied = tidy(where); !tidied)
 		return std::unexpected(std::move(tidied).error());
-	const auto place = find_place(fresh);
+	const auto place = find_place(fresh, await);
 	if (!place) {
 		if (!exists(where.directory()))
 			::rmdir(root.c_str()); // it was made for this
@@ -278,7 +296,7 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 		auto shared = old ? inherited(*maps, same_scopes, policy.edge) : Result<Maps>(Maps{});
 		if (!shared)
 			return std::unexpected(std::move(shared).error());
-		if (auto built = build(where, *image, std::move(*shared), policy, *place); !built) {
+		if (auto built = build(where, *image, std::move(*shared), *place); !built) {
 			(void)tidy(where);
 			if (!exists(where.directory()))
 				::rmdir(root.c_str());

@@ -6,9 +6,9 @@
 #include "compile/evaluate.h"
 #include "kernel/cgroup_tree.h"
 #include "kernel/edge_hold.h"
-#include "kernel/hooks.h"
 #include "kernel/image_map.h"
 #include "kernel/pins.h"
+#include "kernel/seats.h"
 #include "policy/policy.h"
 
 #include <fcntl.h>
@@ -127,13 +127,6 @@ void cut_there(int netns, const Field &field, Cut &done)
 		.join();
 }
 
-std::uint64_t cgroup_of_link(const std::string &path)
-{
-	const auto link = open_pin(path);
-	const auto info = link ? info_of<bpf_link_info>(link->get()) : std::nullopt;
-	return info && info->type == BPF_LINK_TYPE_CGROUP ? info->cgroup.cgroup_id : 0;
-}
-
 } // namespace
 
 Ended::Ended(BoundPolicy before, const BoundPolicy &policy, const Image &now, std::uint64_t boot_ns)
@@ -183,11 +176,13 @@ Result<Cut> cut_ended(const Where &where, const BoundPolicy &before)
 	Field field{.ended = ended, .scopes = {}, .edge = {}, .interfaces = {}};
 	std::set<pid_t> processes;
 	for (std::size_t scope = 0; scope < policy->cgroups(); ++scope) {
-		const auto id = cgroup_of_link(link_path(where.directory(), scope, hooks.at(1)));
-		const auto tree = id != 0 ? cgroup_tree(id) : CgroupTree{};
-		for (const auto each : tree.ids)
-			field.scopes[each].push_back(static_cast<std::uint8_t>(scope));
-		processes.insert(tree.processes.begin(), tree.processes.end());
+		for (const auto &seat : seats_of(where.directory(), scope)) {
+			const auto id = cgroup_of_seat(where.directory(), scope, seat);
+			const auto tree = id != 0 ? cgroup_tree(id) : CgroupTree{};
+			for (const auto each : tree.ids)
+				field.scopes[each].push_back(static_cast<std::uint8_t>(scope));
+			processes.insert(tree.processes.begin(), tree.processes.end());
+		}
 	}
 	const bool here = policy->edge.present && is_edge_here(where.directory());
 	if (here) {

@@ -63,13 +63,21 @@ Maps Programs::maps() const
 	return maps_of(skeleton_->obj);
 }
 
-Result<Fd> Programs::attach(const Hook &hook, const Cgroup &cgroup) const
+int Programs::program(const Hook &hook) const
 {
 	const auto name = fmt::format("weir_{}", hook.name);
 	const auto *program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());
-	if (program == nullptr)
-		return fail("there is no program " + name);
-	Fd link(bpf_link_create(bpf_program__fd(program), cgroup.directory.get(), hook.type, nullptr));
+	return program == nullptr ? -1 : bpf_program__fd(program);
+}
+
+Result<Fd> Programs::attach(const Hook &hook, const Cgroup &cgroup) const
+{
+	return attach_program(program(hook), hook, cgroup);
+}
+
+Result<Fd> attach_program(int program, const Hook &hook, const Cgroup &cgroup)
+{
+	Fd link(bpf_link_create(program, cgroup.directory.get(), hook.type, nullptr));
 	if (!link)
 		return system_error(fmt::format("attaching {}", hook.name), errno);
 	return link;
@@ -92,30 +100,32 @@ Seen look_at(const std::string &path, const Expected &expected)
 		return {false, fmt::format("{}: the cgroup was removed{}: {} holds nothing there", expected.cgroup,
 					   expected.cgroup_id == 0 ? "" : " and made anew", expected.hook.name)};
 	const Fd program(bpf_prog_get_fd_by_id(info->prog_id));
-	const auto maps = program ? maps_of_program(program.get()) : std::vector<__u32>{};
-	const auto constants = constants_of<Rodata>(maps);
-	const auto about = program ? info_of<bpf_prog_info>(program.get()) : std::nullopt;
-	const auto name = fmt::format("weir_{}", expected.hook.name); // of which the kernel keeps 15 letters
-	if (!about || name.substr(0, BPF_OBJ_NAME_LEN - 1) != about->name)
-		return {true,
-			fmt::format("{}: the program at {} is not {}", expected.cgroup, expected.hook.name, name)};
-	if (!constants || constants->build != build_of_programs())
-		return {true, fmt::format("{}: {} is a program of another build of weir", expected.cgroup,
-					  expected.hook.name)};
-	if (constants->scope != expected.scope)
-		return {true, fmt::format("{}: {} judges by the rows of another cgroup", expected.cgroup,
-					  expected.hook.name)};
-	if (expected.netns != nullptr && constants->edge_netns != expected.netns->cookie)
-		return {true, fmt::format("{}: {} takes another network namespace for that of the edge",
-					  expected.cgroup, expected.hook.name)};
-	if (expected.hook.gate != WEIR_GATE_NONE && std::ranges::find(maps, expected.images_id) == maps.end())
-		return {true, fmt::format("{}: {} judges by another policy", expected.cgroup, expected.hook.name)};
-	return {true, ""};
+	return {true, problem_of(program.get(), expected)};
 }
 
-std::string link_path(const std::string &directory, std::size_t scope, const Hook &hook)
+std::string problem_of(int program, const Expected &expected)
 {
-	return fmt::format("{}/links/{}_{}", directory, scope, hook.name);
+	const auto maps = program >= 0 ? maps_of_program(program) : std::vector<__u32>{};
+	const auto constants = constants_of<Rodata>(maps);
+	const auto about = program >= 0 ? info_of<bpf_prog_info>(program) : std::nullopt;
+	const auto name = fmt::format("weir_{}", expected.hook.name); // of which the kernel keeps 15 letters
+	if (!about || name.substr(0, BPF_OBJ_NAME_LEN - 1) != about->name)
+		return fmt::format("{}: the program at {} is not {}", expected.cgroup, expected.hook.name, name);
+	if (!constants || constants->build != build_of_programs())
+		return fmt::format("{}: {} is a program of another build of weir", expected.cgroup, expected.hook.name);
+	if (constants->scope != expected.scope)
+		return fmt::format("{}: {} judges by the rows of another cgroup", expected.cgroup, expected.hook.name);
+	if (expected.netns != nullptr && constants->edge_netns != expected.netns->cookie)
+		return fmt::format("{}: {} takes another network namespace for that of the edge", expected.cgroup,
+				   expected.hook.name);
+	if (expected.hook.gate != WEIR_GATE_NONE && std::ranges::find(maps, expected.images_id) == maps.end())
+		return fmt::format("{}: {} judges by another policy", expected.cgroup, expected.hook.name);
+	return "";
+}
+
+std::string link_path(const std::string &directory, std::size_t scope, const Hook &hook, const std::string &seat)
+{
+	return fmt::format("{}/links/{}_{}{}", directory, scope, hook.name, seat);
 }
 
 } // namespace weir::kernel

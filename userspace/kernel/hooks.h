@@ -42,6 +42,8 @@ public:
 	[[nodiscard]] Maps maps() const;
 	/// Attaches one program for as long as the link's descriptor, or its pin, lives.
 	[[nodiscard]] Result<Fd> attach(const Hook &, const Cgroup &) const;
+	/// The program of a hook; -1: there is none.
+	[[nodiscard]] int program(const Hook &) const;
 
 private:
 	explicit Programs(weir_gates *skeleton) : skeleton_(skeleton) {}
@@ -63,7 +65,13 @@ struct Seen {
 	std::string problem;
 };
 Seen look_at(const std::string &path, const Expected &);
+/// Of the program alone, attached or not: what is wrong with it; "".
+std::string problem_of(int program, const Expected &);
 
-std::string link_path(const std::string &directory, std::size_t scope, const Hook &);
+/// `seat`: which of the scope's cgroups; "": its first.
+std::string link_path(const std::string &directory, std::size_t scope, const Hook &, const std::string &seat = "");
+
+/// Attaches a program for as long as the link's descriptor, or its pin, lives.
+Result<Fd> attach_program(int program, const Hook &, const Cgroup &);
 
 } // namespace weir::kernel

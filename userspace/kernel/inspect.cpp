@@ -5,6 +5,7 @@
 #include "kernel/inspect_edge.h"
 #include "kernel/image_map.h"
 #include "kernel/pins.h"
+#include "kernel/seats.h"
 #include "policy/policy.h"
 
 #include <bpf/libbpf.h>
@@ -66,22 +67,75 @@ Result<Counters> counters_of(int fd)
 	return sums;
 }
 
-void inspect_hooks(const Where &where, std::uint32_t images_id, const Netns *netns, State &state)
-{
-	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope) {
-		const auto &path = state.policy.scopes[scope].cgroup;
-		const auto cgroup = open_cgroup(path);
+/// What is attached in the policy's name, and what should be.
+class Hooks {
+public:
+	Hooks(const Where &where, std::uint32_t images_id, const Netns *netns, State &state)
+		: directory_(where.directory()), images_id_(images_id), netns_(netns), state_(state)
+	{}
+
+	void inspect(std::uint8_t scope)
+	{
+		const auto &about = state_.policy.scopes[scope];
+		const auto matches = matches_of(about);
+		if (!matches) {
+			state_.problems.push_back(matches.error().message);
+			return;
+		}
+		ComponentState component{scope, {}, false};
+		for (const auto &match : *matches) {
+			const auto seat = seat_of(directory_, scope, match.cgroup.id);
+			look(scope, seat.value_or(""), match.path, match.cgroup.id, component.cgroups.empty());
+			component.cgroups.push_back(match.path);
+		}
+		if (matches->size() > 1)
+			state_.problems.push_back(ambiguity_of(about, *matches));
+		// A directory that was held and was removed has no business to be away: it may come by another name.
+		component.awaited = matches->empty() && (kind_of(about.cgroup) != ComponentKind::directory ||
+							 seats_of(directory_, scope).empty());
+		if (component.awaited)
+			look_at_programs(scope, about.cgroup);
+		else if (matches->empty())
+			look(scope, "", about.cgroup, 0, true);
+		state_.components.push_back(std::move(component));
+	}
+
+private:
+	void look(std::uint8_t scope, const std::string &seat, const std::string &path, std::uint64_t id, bool first)
+	{
 		for (const auto &hook : hooks) {
-			const auto seen = look_at(link_path(where.directory(), scope, hook),
-						  {hook, static_cast<std::uint8_t>(scope), path,
-						   cgroup ? cgroup->id : 0, images_id, netns});
-			state.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate),
-					       static_cast<std::uint8_t>(scope), seen.attached, seen.problem});
+			auto seen = look_at(link_path(directory_, scope, hook, seat),
+					    {hook, scope, path, id, images_id_, netns_});
 			if (!seen.problem.empty())
-				state.problems.push_back(seen.problem);
+				state_.problems.push_back(seen.problem);
+			if (first)
+				state_.hooks.push_back({hook.name, static_cast<std::uint8_t>(hook.gate), scope,
+							seen.attached, std::move(seen.problem)});
 		}
 	}
-}
+
+	/// Nothing is attached, and yet all is ready to be.
+	void look_at_programs(std::uint8_t scope, const std::string &cgroup)
+	{
+		for (const auto &hook : hooks) {
+			const auto program = open_pin(program_path(directory_, scope, hook));
+			auto problem =
+				program ? problem_of(program->get(), {hook, scope, cgroup, 0, images_id_, netns_})
+					: fmt::format("{}: the program for {} is not pinned, so that nothing "
+						      "can hold it when it starts",
+						      cgroup, hook.name);
+			if (!problem.empty())
+				state_.problems.push_back(problem);
+			state_.hooks.push_back(
+				{hook.name, static_cast<std::uint8_t>(hook.gate), scope, false, std::move(problem)});
+		}
+	}
+
+	std::string directory_;
+	std::uint32_t images_id_;
+	const Netns *netns_;
+	State &state_;
+};
 
 } // namespace
 
@@ -97,6 +151,8 @@ Result<Image> read_image(const Where &where)
 
 Result<std::uint32_t> read_generation(const Where &where)
 {
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
 	const auto images = open_pin(where.directory() + "/maps/images");
 	if (!images)
 		return std::unexpected(images.error());
@@ -156,7 +212,9 @@ Result<State> inspect(const Where &where)
 			    header.row_count * sizeof(std::uint64_t));
 	}
 	const auto netns = state.policy.edge.present ? inspect_edge(where, *maps, state) : std::nullopt;
-	inspect_hooks(where, id_of_map(map_of(*maps, "images")), netns ? &*netns : nullptr, state);
+	Hooks attached(where, id_of_map(map_of(*maps, "images")), netns ? &*netns : nullptr, state);
+	for (std::size_t scope = 0; scope < state.policy.cgroups(); ++scope)
+		attached.inspect(static_cast<std::uint8_t>(scope));
 	return state;
 }
 

@@ -3,7 +3,9 @@
 //
 //   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners, interfaces,
 //                                           opened, accepted, fragments, merges
-//   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook
+//   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook; SCOPE_HOOK+ID: of a further cgroup that
+//                                           the scope holds at present, as of a container that is being replaced
+//   BPFFS/weir/INSTANCE/programs/SCOPE_HOOK the programs, to hold cgroups by that appear
 //   BPFFS/weir/INSTANCE/links/IFINDEX@WAY   edge: one for each interface that is held and way ("in", "out"), but where
 //                                           the kernel has no link for it (clsact)
 //   BPFFS/weir/INSTANCE/programs/IFINDEX@WAY  edge: the program that judges there
@@ -17,6 +19,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +57,13 @@ struct InterfaceState {
 /// Sums over all processors. index: weir_counter_index().
 using Counters = std::vector<weir_counter>;
 
+/// Where what a scope holds is, at present.
+struct ComponentState {
+	std::uint8_t scope = 0;
+	std::vector<std::string> cgroups; ///< directories that match, sorted; more than one is a problem
+	bool awaited = false; ///< none matches, and that is no problem: when one does it is to be held
+};
+
 /// What is in force, read back from the kernel.
 struct State {
 	std::uint32_t generation = 0;
@@ -62,7 +72,8 @@ struct State {
 	BoundPolicy policy;  ///< out of the image in the kernel
 	std::vector<std::uint64_t> tallies; ///< by row: how often it decided, in this generation
 	Counters counters;
-	std::vector<HookState> hooks;
+	std::vector<HookState> hooks; ///< of a scope's first cgroup
+	std::vector<ComponentState> components; ///< by scope, but for the edge
 	std::vector<InterfaceState> interfaces; ///< of a policy with an edge: all but loopback
 	std::vector<std::string> problems; ///< empty: enforcing (or observing), each gate, this very image
 };
@@ -78,8 +89,57 @@ struct Applied {
 };
 
 /// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
-/// are open, and that the policy has, too, stay open until the same moment; others are closed.
-Result<Applied> apply(const Where &, const BoundPolicy &, bool observe);
+/// are open, and that the policy has, too, stay open until the same moment; others are closed. `await`: a component that
+/// does not run is no error; follow_components() holds it when it does.
+Result<Applied> apply(const Where &, const BoundPolicy &, bool observe, bool await = false);
+
+/// What follow_components() found, or did.
+struct ComponentChange {
+	enum class What : std::uint8_t {
+		held, ///< what judges is attached
+		gone, ///< its cgroup was removed, and with it what was attached
+		ambiguous, ///< more than one matches: all of them are held, until somebody decides
+		unheld, ///< it is there, and could not be held
+	};
+	What what = What::held;
+	std::uint8_t scope = 0;
+	std::string cgroup; ///< directory; "" of one that is gone
+	std::string text; ///< for people
+	/// Of held: for how long it was there unheld, at most; and who opened sockets meanwhile that are still open.
+	std::int64_t gap_ns = 0;
+	unsigned processes = 0;
+	unsigned sockets = 0;
+};
+
+/// Brings the policy to the components' cgroups that are there now: attaches to those that appeared, forgets those that
+/// went. The policy stays as it is. What is ambiguous or cannot be held is said at each call.
+/// Exit::absent when the instance is not loaded.
+struct Followed {
+	std::vector<ComponentChange> changes;
+	BoundPolicy policy; ///< whose scopes the changes speak of
+};
+Result<Followed> follow_components(const Where &);
+
+/// Hears of cgroups that appear and go, so that nobody has to look each second.
+class ComponentWatch {
+public:
+	/// Error: the kernel has no inotify left.
+	static Result<ComponentWatch> open();
+	[[nodiscard]] int fd() const { return inotify_.get(); } ///< becomes readable when drain() has something to do
+	/// Empties it, and watches what is new; gives whether there was anything.
+	bool drain();
+	/// Not everything is watched: there are more cgroups than this host lets be watched.
+	[[nodiscard]] bool is_short_sighted() const { return short_sighted_; }
+
+private:
+	void watch_below(const std::string &directory);
+	bool watch_one(const std::string &directory);
+
+	std::string root_; ///< the mount of cgroup2
+	Fd inotify_;
+	std::map<int, std::string> directories_; ///< by watch
+	bool short_sighted_ = false;
+};
 
 /// Takes the policy in force, changes it by `how`, and publishes it by one swap, under the instance's lock, for which it
 /// waits up to `patience` seconds. It observes if it did. nullopt, from `how` and from here: there is nothing to change.
@@ -126,7 +186,7 @@ std::vector<std::string> instances(const std::string &bpffs);
 Result<Image> read_image(const Where &);
 Result<Counters> read_counters(const Where &);
 
-/// Of what is in force, without its policy. Very cheap.
+/// Of what is in force, without its policy: another number, another policy. Very cheap.
 Result<std::uint32_t> read_generation(const Where &);
 
 /// Is a Ring of the instance open somewhere?

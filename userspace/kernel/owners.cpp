@@ -72,21 +72,24 @@ bool is_maker(int socket, const weir_owner &owner)
 	return ::fstat(socket, &status) == 0 && status.st_uid == owner.uid;
 }
 
-void note(int owners_fd, int socket, weir_owner owner, bool edge)
+/// True: nobody had noted it.
+bool note(int owners_fd, int socket, weir_owner owner, bool edge)
 {
 	owner.foreign = edge && is_foreign(socket) ? 1 : 0;
 	owner.made = is_maker(socket, owner) ? 1 : 0;
 	owner.maker = owner.made != 0 ? owner.uid : 0;
-	if (bpf_map_update_elem(owners_fd, &socket, &owner, BPF_NOEXIST) == 0 || errno != EEXIST)
-		return;
+	if (bpf_map_update_elem(owners_fd, &socket, &owner, BPF_NOEXIST) == 0)
+		return true;
+	if (errno != EEXIST)
+		return false;
 	// Noted under a policy without an edge, or with one elsewhere; or of another process that holds it, too.
 	weir_owner noted{};
 	if (bpf_map_lookup_elem(owners_fd, &socket, &noted) != 0)
-		return;
+		return false;
 	const bool moved = edge && noted.foreign != owner.foreign;
 	const bool told = noted.made == 0 && owner.made != 0;
 	if (!moved && !told)
-		return;
+		return false;
 	if (moved)
 		noted.foreign = owner.foreign;
 	if (told) {
@@ -94,6 +97,7 @@ void note(int owners_fd, int socket, weir_owner owner, bool edge)
 		noted.maker = owner.maker;
 	}
 	bpf_map_update_elem(owners_fd, &socket, &noted, BPF_EXIST);
+	return false;
 }
 
 bool is_ip(int socket)
@@ -102,11 +106,13 @@ bool is_ip(int socket)
 	return domain == AF_INET || domain == AF_INET6;
 }
 
-void note_process(int owners_fd, pid_t pid, bool edge, bool only_raw)
+/// Gives how many nobody had noted.
+unsigned note_process(int owners_fd, pid_t pid, bool edge, bool only_raw)
 {
+	unsigned fresh = 0;
 	const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 	if (!process)
-		return;
+		return fresh;
 	const auto owner = owner_of(pid);
 	std::error_code gone;
 	const fs::path descriptors = "/proc/" + std::to_string(pid) + "/fd";
@@ -120,28 +126,35 @@ void note_process(int owners_fd, pid_t pid, bool edge, bool only_raw)
 		const Fd socket(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
 		const int fd = socket.get();
 		if (socket && is_ip(fd) && (!only_raw || option_of(fd, SO_TYPE) == SOCK_RAW))
-			note(owners_fd, fd, owner, edge);
+			fresh += note(owners_fd, fd, owner, edge) ? 1 : 0;
 	}
-}
-
-void note_cgroup(int owners_fd, const std::string &cgroup, bool edge)
-{
-	std::ifstream processes(cgroup + "/cgroup.procs");
-	for (pid_t pid = 0; processes >> pid;)
-		note_process(owners_fd, pid, edge, false);
-	std::error_code gone;
-	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
-		std::error_code error;
-		if (at->is_directory(error) && !at->is_symlink(error))
-			note_cgroup(owners_fd, at->path(), edge);
-	}
+	return fresh;
 }
 
 } // namespace
 
-void note_owners(int owners_fd, const std::string &cgroup, bool edge)
+Noted note_owners_in(int owners_fd, const std::string &cgroup, bool edge)
 {
-	note_cgroup(owners_fd, cgroup, edge);
+	Noted noted;
+	std::ifstream processes(cgroup + "/cgroup.procs");
+	for (pid_t pid = 0; processes >> pid;) {
+		noted.processes++;
+		noted.sockets += note_process(owners_fd, pid, edge, false);
+	}
+	std::error_code gone;
+	for (fs::directory_iterator at(cgroup, gone), end; !gone && at != end; at.increment(gone)) {
+		std::error_code error;
+		if (!at->is_directory(error) || at->is_symlink(error))
+			continue;
+		const auto [more_processes, more_sockets] = note_owners_in(owners_fd, at->path(), edge);
+		noted.processes += more_processes;
+		noted.sockets += more_sockets;
+	}
+	return noted;
+}
+
+void note_raw_owners(int owners_fd, bool edge)
+{
 	// A raw socket that was made there may be held by a process that is elsewhere now; unnoted, it would pass for
 	// the kernel's own.
 	std::error_code gone;
@@ -151,6 +164,12 @@ void note_owners(int owners_fd, const std::string &cgroup, bool edge)
 		if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr == name.data() + name.size())
 			note_process(owners_fd, pid, edge, true);
 	}
+}
+
+void note_owners(int owners_fd, const std::string &cgroup, bool edge)
+{
+	note_owners_in(owners_fd, cgroup, edge);
+	note_raw_owners(owners_fd, edge);
 }
 
 } // namespace weir::kernel

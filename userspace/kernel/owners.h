@@ -12,4 +12,13 @@ namespace weir::kernel {
 /// `edge`: also whether they are of another network namespace than this process.
 void note_owners(int owners_fd, const std::string &cgroup, bool edge);
 
+/// The two halves of it. Those of the cgroup; says how many processes there are, and how many sockets nobody had noted.
+struct Noted {
+	unsigned processes = 0;
+	unsigned sockets = 0;
+};
+Noted note_owners_in(int owners_fd, const std::string &cgroup, bool edge);
+/// Raw ones of every process of the host, which takes as long as the host has processes.
+void note_raw_owners(int owners_fd, bool edge);
+
 } // namespace weir::kernel

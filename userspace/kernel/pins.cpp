@@ -66,9 +66,9 @@ Result<bool> tidy(const Where &where)
 
 Result<> make_directory(const std::string &directory, bool edge)
 {
-	std::vector<std::string> all{directory, directory + "/maps", directory + "/links"};
+	std::vector<std::string> all{directory, directory + "/maps", directory + "/links", directory + "/programs"};
 	if (edge)
-		all.insert(all.end(), {directory + "/programs", directory + "/marks"});
+		all.push_back(directory + "/marks");
 	for (const auto &each : all)
 		if (::mkdir(each.c_str(), 0700) != 0)
 			return system_error("making " + each, errno);

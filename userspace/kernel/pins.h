@@ -24,7 +24,7 @@ std::string old_directory(const Where &);
 /// Call it under the lock. Gives whether there was anything.
 Result<bool> tidy(const Where &);
 
-/// Makes the directory with its `maps` and `links`, and what an edge needs besides.
+/// Makes the directory with its `maps`, `links` and `programs`, and what an edge needs besides.
 Result<> make_directory(const std::string &, bool edge);
 
 /// Detaches everything that `stays`, another directory of the instance, doesn't pin as well, unpins everything, removes

@@ -90,6 +90,45 @@ Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Whe
 	return std::exchange(fake().merges, {});
 }
 
+Result<std::uint32_t> read_generation(const Where &)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	return fake().generation;
+}
+
+Result<std::optional<Applied>> change(const Where &,
+				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
+				      int)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	if (fake().locked)
+		return fail("another process holds the policy");
+	auto changed = how(fake().policy);
+	if (!changed)
+		return std::unexpected(changed.error());
+	if (!*changed)
+		return std::nullopt;
+	fake().policy = std::move(**changed);
+	Applied applied;
+	applied.generation = ++fake().generation;
+	return applied;
+}
+
+Result<Cut> cut_ended(const Where &, const BoundPolicy &before)
+{
+	fake().cut_after.push_back(before);
+	return fake().cut;
+}
+
+Result<std::string> note_path(const Where &, std::string_view name)
+{
+	if (fake().notes.empty())
+		return fail("nowhere to note");
+	return fake().notes + "/" + std::string(name);
+}
+
 Result<std::vector<std::string>> cover(const Where &)
 {
 	fake().covered++;
@@ -118,6 +157,28 @@ bool drain_interfaces(const Fd &watch)
 	while (::read(watch.get(), bytes, sizeof(bytes)) > 0)
 		any = true;
 	return any;
+}
+
+Result<Followed> follow_components(const Where &)
+{
+	fake().followed++;
+	if (fake().follows.empty())
+		return Followed{};
+	auto result = std::move(fake().follows.front());
+	fake().follows.pop_front();
+	return result;
+}
+
+Result<ComponentWatch> ComponentWatch::open()
+{
+	if (fake().no_component_watch)
+		return fail("no inotify here");
+	return ComponentWatch();
+}
+
+bool ComponentWatch::drain()
+{
+	return false;
 }
 
 Result<Image> read_image(const Where &)

@@ -29,9 +29,17 @@ struct FakeKernel {
 	int covered = 0;
 	int watch = -1; ///< write end of what watch_interfaces() gives
 	bool deaf = false; ///< watch_interfaces() fails
+	/// What the next looks at the components come to; none left: no change.
+	std::deque<Result<Followed>> follows;
+	int followed = 0;
+	bool no_component_watch = false; ///< ComponentWatch::open() fails
 	BoundPolicy policy;
 	std::uint32_t generation = 1;
+	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
+	Cut cut; ///< what cut_ended() ends
+	std::vector<BoundPolicy> cut_after; ///< what it was given
+	std::string notes; ///< directory of notes
 	int opened = 0;
 	int images_read = 0;
 };

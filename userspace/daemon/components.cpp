@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/components.h"
+
+#include <vector>
+
+namespace weir::daemon {
+namespace {
+
+audit::ComponentRecord record_of(const kernel::ComponentChange &change, const BoundPolicy &policy)
+{
+	using What = kernel::ComponentChange::What;
+	const auto &scope = policy.scopes.at(change.scope);
+	audit::ComponentRecord record{.action = "component_held",
+				      .components = scope.components,
+				      .where = scope.cgroup,
+				      .cgroup = change.cgroup,
+				      .text = change.text};
+	switch (change.what) {
+	case What::held:
+		record.gap = {change.gap_ns, change.processes, change.sockets};
+		break;
+	case What::gone:
+		record.action = "component_gone";
+		break;
+	case What::ambiguous:
+		record.action = "component_ambiguous";
+		record.failed = true;
+		break;
+	case What::unheld:
+		record.action = "component_unheld";
+		record.failed = true;
+		break;
+	}
+	return record;
+}
+
+} // namespace
+
+void Components::look(Sink &sink)
+{
+	// Emptied before the look: what changes meanwhile is looked at again.
+	if (watch_ && watch_->drain())
+		follow(sink);
+}
+
+void Components::tick(Sink &sink)
+{
+	if (!watch_) {
+		if (auto watch = kernel::ComponentWatch::open())
+			watch_ = std::move(*watch);
+		else if (deaf_.is_due())
+			say("cannot hear of cgroups that appear, so looks for them each second: " +
+			    watch.error().message);
+	} else if (watch_->is_short_sighted() && deaf_.is_due()) {
+		say("cannot watch every cgroup of this host, so looks at all of them each second\n  raise "
+		    "fs.inotify.max_user_watches");
+	}
+	if (watch_)
+		watch_->drain();
+	follow(sink);
+}
+
+void Components::follow(Sink &sink)
+{
+	const auto followed = kernel::follow_components(where_);
+	if (!followed) {
+		if (followed.error().code != Exit::absent && complaint_.is_due())
+			tell(sink, {.action = "component_unheld",
+				    .text = "components cannot be followed, trying on: " + followed.error().message,
+				    .failed = true});
+		return;
+	}
+	std::vector<audit::ComponentRecord> problems;
+	for (const auto &change : followed->changes) {
+		auto record = record_of(change, followed->policy);
+		if (record.failed)
+			problems.push_back(std::move(record));
+		else
+			tell(sink, record);
+	}
+	if (problems.empty()) {
+		if (complaint_.settle())
+			tell(sink, {.action = "component_solved", .text = "every component that runs is held"});
+	} else if (complaint_.is_due()) {
+		for (const auto &problem : problems)
+			tell(sink, problem);
+	}
+}
+
+void Components::tell(Sink &sink, const audit::ComponentRecord &record)
+{
+	say("components: " + record.text);
+	if (!sink.is_full())
+		audit::append_component_json(sink.buffer(), record, where_.instance, clock_ns(CLOCK_REALTIME));
+}
+
+} // namespace weir::daemon
