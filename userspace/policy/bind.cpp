@@ -54,8 +54,10 @@ Result<BoundPolicy> Binder::bind()
 			return std::unexpected(good.error());
 		}
 	}
-	if (const Result<> good = unused(); !good) {
-		return std::unexpected(good.error());
+	for (const auto check : {&Binder::unused, &Binder::resolvers}) {
+		if (const Result<> good = (this->*check)(); !good) {
+			return std::unexpected(good.error());
+		}
 	}
 	policy_.off.insert(policy_.off.end(), services_off_.begin(), services_off_.end());
 	for (std::size_t scope = 0; scope < policy_.scopes.size(); scope++) {
