@@ -31,6 +31,18 @@ inline std::uint64_t tolerance()
 	return (is_emulated() ? 100 : 10) * millisecond;
 }
 
+/// A deadline that comes soon, but after the policy that has it: to apply takes a while on an emulated processor.
+inline std::uint64_t soon()
+{
+	return clock_of(CLOCK_BOOTTIME) + (is_emulated() ? 5000 : 500) * millisecond;
+}
+
+inline void await(std::uint64_t time)
+{
+	while (clock_of(CLOCK_BOOTTIME) < time)
+		std::this_thread::sleep_for(Millis(5));
+}
+
 /// The kernel stamps what it receives by the wall clock.
 inline std::uint64_t stamp_of(msghdr &message)
 {

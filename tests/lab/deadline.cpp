@@ -193,15 +193,15 @@ void Deadline::keeps_the_deadline(Held held)
 	std::this_thread::sleep_for(Millis(100));
 
 	Arrivals arrivals(lab().internet());
-	const auto deadline = clock_of(CLOCK_BOOTTIME) + 500 * millisecond;
+	const auto deadline = soon();
 	apply(policy(held, deadline)); // one swap; from here on nobody does anything
 	in_netns(lab().node(), [&] {
 		const auto state = kernel::inspect({lab().bpffs(), lab().instance});
 		ASSERT_TRUE(state.has_value());
 		EXPECT_TRUE(state->problems.empty()) << state->problems.front();
 	});
-	std::this_thread::sleep_for(Millis(1200));
-	ASSERT_GT(clock_of(CLOCK_BOOTTIME), deadline + 300 * millisecond);
+	ASSERT_LT(clock_of(CLOCK_BOOTTIME), deadline) << "applied too late";
+	await(deadline + 500 * millisecond);
 	const auto arrived = arrivals.take();
 	const auto sent = sums_of(sends), heard = sums_of(listens);
 
@@ -278,9 +278,10 @@ TEST_F(Deadline, OfWhatComesInIsKept)
 				(void)::send(fd.get(), "x", 1, 0);
 		});
 		ASSERT_EQ(peer.answer(), "ready");
-		const auto deadline = clock_of(CLOCK_BOOTTIME) + 300 * millisecond;
+		const auto deadline = soon();
 		apply(policy(held, deadline));
-		std::this_thread::sleep_for(Millis(700));
+		ASSERT_LT(clock_of(CLOCK_BOOTTIME), deadline) << "applied too late";
+		await(deadline + 300 * millisecond);
 		const auto answers = arrivals.take();
 		ASSERT_FALSE(answers.empty());
 		for (const auto at : {answers.back().at, sums_of(hears).heard}) {
