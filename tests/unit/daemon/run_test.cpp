@@ -125,7 +125,8 @@ TEST_F(Run, RowsAreNamedByTheirGenerationAndOnlyWhenAsked)
 	fake().generation = 3;
 	poll(1);
 	fake().polls.emplace_back([](const Handle &handle) {
-		EXPECT_EQ(fake().images_read, 2) << "for the DNS names and the windows at the start; no event had a row";
+		EXPECT_EQ(fake().images_read, 2)
+			<< "for the DNS names and the windows at the start; no event had a row";
 		auto event = audit::refused_connect();
 		event.row = 1;
 		for (event.generation = 2; event.generation <= 3; event.generation++)
