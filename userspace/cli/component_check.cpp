@@ -102,6 +102,7 @@ std::string names_of(const BoundPolicy &policy, const ComponentFinding &finding)
 std::vector<ComponentFinding> find_components(const BoundPolicy &policy)
 {
 	std::vector<ComponentFinding> all;
+	all.reserve(policy.cgroups());
 	for (std::size_t scope = 0; scope < policy.cgroups(); ++scope)
 		all.push_back(find(policy, static_cast<std::uint8_t>(scope)));
 	return all;

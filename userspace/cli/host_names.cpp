@@ -68,6 +68,7 @@ Result<> ask(Site &site, bool later)
 		return {};
 	}
 	std::vector<names::Query> queries;
+	queries.reserve(site.hosts.size());
 	for (const auto &[name, host] : site.hosts)
 		queries.push_back(names::query_of(host, *resolvers));
 	const auto outcomes = names::resolve(queries);
