@@ -92,6 +92,8 @@ void cut_here(const Field &field, bool here, Cut &done)
 			return;
 		}
 	for (const auto &one : *sockets) {
+		if (!field.edge && !field.scopes.contains(one.cgroup))
+			continue; // nothing holds it
 		if (!is_to_be_cut(one, way_of(*routes, one, field, here), field))
 			continue;
 		const int error = destroy(*diag, one);
