@@ -10,7 +10,9 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 
+#include <array>
 #include <cstring>
+#include <thread>
 
 namespace weir::test {
 
@@ -29,6 +31,18 @@ inline std::uint64_t tolerance()
 	return (is_emulated() ? 100 : 10) * millisecond;
 }
 
+/// A deadline that comes soon, but after the policy that has it: to apply takes a while on an emulated processor.
+inline std::uint64_t soon()
+{
+	return clock_of(CLOCK_BOOTTIME) + (is_emulated() ? 5000 : 500) * millisecond;
+}
+
+inline void await(std::uint64_t time)
+{
+	while (clock_of(CLOCK_BOOTTIME) < time)
+		std::this_thread::sleep_for(Millis(5));
+}
+
 /// The kernel stamps what it receives by the wall clock.
 inline std::uint64_t stamp_of(msghdr &message)
 {
@@ -41,6 +55,34 @@ inline std::uint64_t stamp_of(msghdr &message)
 			return wall - (clock_of(CLOCK_REALTIME) - clock_of(CLOCK_BOOTTIME));
 		}
 	throw std::runtime_error("a packet without a time");
+}
+
+/// The kernel begins to stamp some time after the first socket wants it; what has no stamp gets one when it is read.
+inline void await_stamps(int netns)
+{
+	in_netns(netns, [] {
+		const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+		const Endpoint here("127.0.0.1", 9999);
+		const int on = 1;
+		if (::bind(fd.get(), here.get(), here.size) != 0 ||
+		    ::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0)
+			raise("a socket with stamps");
+		const bool stamps = eventually(
+			[&] {
+				const auto sent = clock_of(CLOCK_BOOTTIME);
+				(void)::sendto(fd.get(), "x", 1, 0, here.get(), here.size);
+				std::this_thread::sleep_for(Millis(20));
+				std::array<char, 8> bytes{};
+				iovec data{bytes.data(), bytes.size()};
+				alignas(cmsghdr) std::array<char, 256> control{};
+				msghdr message{nullptr, 0, &data, 1, control.data(), control.size(), 0};
+				return ::recvmsg(fd.get(), &message, MSG_DONTWAIT) >= 0 &&
+				       stamp_of(message) < sent + 15 * millisecond;
+			},
+			Millis(10000));
+		if (!stamps)
+			throw std::runtime_error("the kernel stamps no packets");
+	});
 }
 
 /// What arrives at a host, with the time of the boot clock.
@@ -66,6 +108,7 @@ public:
 			    ::bind(socket_.get(), reinterpret_cast<const sockaddr *>(&here), sizeof(here)) != 0)
 				raise("listening to eth0");
 		});
+		await_stamps(netns);
 	}
 	/// Of the node's TCP and UDP, since the last call; of fragments the first have a port, the others 0. ICMP is what
 	/// the kernel says of sockets that are gone.

@@ -76,7 +76,7 @@ public:
 	{
 		namespace fs = std::filesystem;
 		bundle_ = lab.directory() + "/bundle-" + id_;
-		for (const char *each : {"usr", "proc", "try"})
+		for (const char *each : {"usr", "proc", "dev", "try"})
 			fs::create_directories(bundle_ + "/rootfs/" + each);
 		for (const char *each : {"bin", "lib", "lib64"}) {
 			std::error_code there;

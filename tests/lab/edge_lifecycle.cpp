@@ -217,7 +217,9 @@ TEST_F(EdgeLifecycle, EdgeThatIsTakenOutOfThePolicyIsDetached)
 	apply(lab().write("without.toml", without.text()));
 	EXPECT_EQ(at_node({"status"}).status, 0);
 	EXPECT_EQ(field(status(), "edge"), false);
-	EXPECT_FALSE(std::filesystem::exists(pins() + "/programs"));
+	for (const auto &program : std::filesystem::directory_iterator(pins() + "/programs"))
+		EXPECT_FALSE(program.path().filename().string().contains('@'))
+			<< program.path() << " is of an interface";
 	EXPECT_EQ(ip({"link", "show", "eth0"}).out.find("xdp"), std::string::npos);
 	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::connected));
 	apply(site());

@@ -198,5 +198,62 @@ TEST_F(ScenarioDocker, NotebooksAreForTheUsersOfTheContainersHost)
 	expect_refused(beside);
 }
 
+// The page's rows with VPN and containers say localhost; a container that is published sees its bridge's gateway.
+TEST_F(ScenarioDocker, ContainersWithVpnPublishToTheirHostsOwnUsers)
+{
+	const Service gui = node_gui(node_spot(), 8443, lab().directory());
+	const Service proxy = forward(lab().beside_node(), 8443, container4, 8443);
+	const Service notebook = jupyter(researcher_spot(), lab().directory());
+	const Service board = http_server(researcher_spot(), 6006, lab().directory());
+	const Service second = forward(host_of_the_researcher(), 8888, container4, 8888);
+	const Service third = forward(host_of_the_researcher(), 6006, container4, 6006);
+	const Server next(node_spot(), {8444}, {});
+	const Server after(researcher_spot(), {8889, 6007}, {});
+	const std::vector<Beside> of_the_node{
+		{"node-gui-published", "TCP/8443 from a neighbour, published",
+		 [] { return tcp(intruder(), node4, 8443); }},
+		{"node-gui-published", "TCP/8443 from another container",
+		 [] { return tcp(beside_the_node(), container4, 8443); }},
+		{"node-gui-published", "TCP/8444 from the host",
+		 [] { return tcp(lab().beside_node(), container4, 8444); }},
+	};
+	const std::vector<Beside> of_the_researcher{
+		{"jupyter-published", "TCP/8888 from a neighbour, published",
+		 [] { return tcp(intruder(), researcher4, 8888); }},
+		{"jupyter-published", "TCP/8888 from another container",
+		 [] { return tcp(beside_the_researcher(), container4, 8888); }},
+		{"jupyter-published", "TCP/8889 from the host",
+		 [] { return tcp(host_of_the_researcher(), container4, 8889); }},
+		{"tensorboard-published", "TCP/6006 from a neighbour, published",
+		 [] { return tcp(intruder(), researcher4, 6006); }},
+		{"tensorboard-published", "TCP/6006 from another container",
+		 [] { return tcp(beside_the_researcher(), container4, 6006); }},
+		{"tensorboard-published", "TCP/6007 from the host",
+		 [] { return tcp(host_of_the_researcher(), container4, 6007); }},
+	};
+	expect_open(of_the_node);
+	expect_open(of_the_researcher);
+	const std::string names = std::string("vpnserver = \"192.0.2.1\"\n\"localhost (host)\" = \"") + gateway4 +
+				  "\"\n";
+	in_force(node(), "scenario = \"node-vpn\"\noptional = [\"node-gui-published\"]\n[names]\n" + names +
+				 "researcher = \"10.222.0.2\"\n[users]\nnode = 1001\n[edge]\n[cgroups]\n" +
+				 cgroup_line("node", "node") + cgroup_line("gui", "node"));
+	in_force(the_researcher(), "scenario = \"researcher-vpn\"\noptional = [\"jupyter-published\", "
+				   "\"tensorboard-published\"]\n[names]\n" +
+					   names + "nodes = \"10.221.0.2\"\n[edge]\n[cgroups]\n" +
+					   cgroup_line("researcher", "researcher"));
+	scenario("node-vpn");
+	allowed("node-gui-published", "GUI by gunicorn and Flask over TLS, published (socat), curl",
+		fetch(lab().beside_node(), "https://127.0.0.1:8443/"));
+	expect_refused(of_the_node);
+	scenario("researcher-vpn");
+	allowed("jupyter-published", "jupyter-notebook, published (socat), curl",
+		fetch(host_of_the_researcher(), "http://127.0.0.1:8888/api/status",
+		      {"--header", "Authorization: token secret"}));
+	allowed("tensorboard-published", "an HTTP server in TensorBoard's place, published (socat), curl",
+		fetch(host_of_the_researcher(), "http://127.0.0.1:6006/"));
+	expect_refused(of_the_researcher);
+}
+
 } // namespace
 } // namespace weir::test

@@ -18,12 +18,24 @@ std::string kernel_release()
 
 } // namespace
 
-Finished LabTestOfScenario::weir_at(const Host &host, const std::vector<std::string> &words)
+std::vector<std::string> LabTestOfScenario::command_at(const Host &host, const std::vector<std::string> &words)
 {
 	lab().instance = host.name;
 	const std::vector<std::string> command = lab().command(words);
 	lab().instance = "lab";
-	return execute(command, "", {host.netns, ""}, Millis(60000));
+	return command;
+}
+
+Finished LabTestOfScenario::weir_at(const Host &host, const std::vector<std::string> &words)
+{
+	return execute(command_at(host, words), "", {host.netns, ""}, Millis(60000));
+}
+
+Program LabTestOfScenario::daemon_at(const Host &host)
+{
+	return {command_at(host, {"run", "--output", lab().directory() + "/" + host.name + ".jsonl"}),
+		"",
+		{host.netns, ""}};
 }
 
 void LabTestOfScenario::in_force(const Host &host, const std::string &lines)
@@ -39,7 +51,11 @@ void LabTestOfScenario::TearDown()
 		EXPECT_EQ(weir_at(host, {"remove"}).status % 7, 0); // 7: it was gone already
 	held_.clear();
 	const char *file = std::getenv("WEIR_ROWS_TABLE");
-	if (file != nullptr && !HasFailure() && !IsSkipped())
+	if (IsSkipped()) {
+		notes_.clear();
+		note("", "skipped", "");
+	}
+	if (file != nullptr && !HasFailure())
 		std::ofstream(file, std::ios::app) << notes_;
 }
 

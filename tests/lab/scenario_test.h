@@ -38,6 +38,7 @@ protected:
 	/// `lines`: of a site file, from `scenario = …` on. Policies are those that ship with weir.
 	void in_force(const Host &, const std::string &lines);
 	static Finished weir_at(const Host &, const std::vector<std::string> &words);
+	static Program daemon_at(const Host &); ///< weir run
 
 	/// The scenario that allowed() and refused() speak of.
 	void scenario(const std::string &name) { scenario_ = name; }
@@ -56,6 +57,7 @@ protected:
 	}
 
 private:
+	static std::vector<std::string> command_at(const Host &, const std::vector<std::string> &words);
 	void note(const std::string &row, const std::string &kind, const std::string &what);
 	std::string scenario_;
 	std::vector<Host> held_;

@@ -58,7 +58,8 @@ protected:
 			end.daemon = std::make_unique<Program>(
 				std::vector<std::string>{"wireguard-go", "-f", end.interface}, "", end.spot);
 			ASSERT_TRUE(eventually([&] { return try_shell(end.spot.netns, "wg show " + end.interface); },
-					       Millis(20000)));
+					       Millis(20000)))
+				<< end.daemon->out_so_far();
 		} else {
 			shell(end.spot.netns, "ip link add " + end.interface + " type wireguard");
 		}
@@ -70,7 +71,7 @@ protected:
 						 peer->address + "/32";
 		} else {
 			peers = " peer \"$(cat " + key(server_) + ".pub)\" endpoint " + server4 +
-				":51820 allowed-ips 10.220.0.0/14";
+				":51820 allowed-ips 10.220.0.0/14 persistent-keepalive 5"; // so that the server knows where it is
 		}
 		shell(end.spot.netns, "wg set " + end.interface + " listen-port 51820 private-key " + key(end) + peers +
 					      " && ip address add " + end.address + "/32 dev " + end.interface +
@@ -197,6 +198,7 @@ TEST_P(ScenarioVpn, NodeSpeaksInsideTheTunnelAndNowhereElse)
 	};
 	expect_open(beside);
 	hold_node();
+	ASSERT_TRUE(tunnel_carries(here, inside_researcher, 50051));
 	GrpcNode node = living(here);
 	allowed("node-wireguard", wireguard() + " by root, in the node's cgroup",
 		tunnel_carries(here, inside_researcher, 50051) ? shook_hands(node_)
@@ -216,9 +218,10 @@ TEST_P(ScenarioVpn, NodeSaysNothingInTheClearWhenTheTunnelIsDown)
 	scenario("node-vpn");
 	const Service service = grpc_researcher(researcher_spot(), lab().directory());
 	hold_node();
+	Program run = daemon_at(node()); // what takes hold of a tunnel that comes back
 	ASSERT_TRUE(tunnel_carries(node_spot(), inside_researcher, 50051));
-	GrpcNode node = living(node_spot());
-	ASSERT_TRUE(node.goes_on()) << node.said();
+	GrpcNode node_service = living(node_spot());
+	ASSERT_TRUE(node_service.goes_on()) << node_service.said();
 	stop(node_);
 	witnesses().quiet();
 	EXPECT_TRUE(is_stopped(by(node_user, node_spot(), "tcp4", inside_researcher, 50051)));
@@ -230,6 +233,8 @@ TEST_P(ScenarioVpn, NodeSaysNothingInTheClearWhenTheTunnelIsDown)
 	refused("researcher-grpc", "TCP/50051 in the clear while the tunnel is down");
 	start(node_);
 	EXPECT_TRUE(tunnel_carries(node_spot(), inside_researcher, 50051)) << "and up again";
+	run.kill(SIGTERM);
+	EXPECT_EQ(run.wait().status, 0);
 }
 
 TEST_P(ScenarioVpn, GuiIsForTheHostsOwnUsers)
@@ -276,6 +281,7 @@ TEST_P(ScenarioVpn, ResearcherAnswersItsNodesInsideTheTunnel)
 	};
 	expect_open(beside);
 	hold_researcher();
+	ASSERT_TRUE(tunnel_carries(node_spot(), inside_researcher, 50051)) << "once it has sent something itself";
 	GrpcNode node = living(node_spot());
 	allowed("nodes-grpc", "gRPC over TLS inside the tunnel", fed(node));
 	allowed("researcher-wireguard", wireguard() + " by root, in the researcher's cgroup", shook_hands(researcher_));
@@ -343,6 +349,7 @@ TEST_P(ScenarioVpn, ServerCarriesItsPeersAndForwardsTheirOneConversation)
 	};
 	expect_open(beside);
 	hold_server();
+	ASSERT_TRUE(tunnel_carries(node_spot(), inside_researcher, 50051));
 	GrpcNode node = living(node_spot());
 	const std::string problem = fed(node);
 	allowed("nodes-wireguard", wireguard(), shook_hands(server_));
@@ -359,6 +366,7 @@ TEST_P(ScenarioVpn, AllThreeHeldAtOnce)
 	hold_server();
 	hold_researcher();
 	hold_node();
+	ASSERT_TRUE(tunnel_carries(node_spot(), inside_researcher, 50051));
 	GrpcNode node = living(node_spot());
 	EXPECT_TRUE(node.goes_on()) << node.said();
 	for (int i = 0; i < rounds(8); ++i) {

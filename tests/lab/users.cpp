@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 namespace weir::test {
@@ -177,6 +178,18 @@ TEST_F(Users, EachHasTheirOwnRows)
 		EXPECT_EQ(of(as(bob), name, v6 ? internet6 : internet4, 443), "answered") << name;
 		EXPECT_EQ(of(as(0), name, v6 ? internet6 : internet4, 53), "answered") << name;
 	}
+	const auto explained = [](std::vector<std::string> more) {
+		more.insert(more.begin(), {"explain", "--applied", "--out", "tcp", std::string(internet4) + ":443"});
+		return lab().weir(more);
+	};
+	EXPECT_EQ(explained({"--user", std::to_string(bob)}).status, 0);
+	for (const auto &whose : {std::vector<std::string>{"--user", "root"}, std::vector<std::string>{}}) {
+		const auto told = explained(whose);
+		EXPECT_EQ(told.status, 4) << told.out << told.err;
+		EXPECT_NE(told.out.find("holds for user 61002 only: --user 61002"), std::string::npos) << told.out;
+	}
+	EXPECT_EQ(explained({"--user", "nobody-has-this-name"}).status, 2);
+
 	EXPECT_EQ(of(as(bob), "raw4-udp", internet4, 443), "sent");
 	EXPECT_EQ(of(as(alice), "raw4-udp", resolver4, 53), "sent");
 }
@@ -280,6 +293,7 @@ TEST_F(Users, RootOfAUserNamespaceIsNotRoot)
 {
 	apply();
 	const std::string said = run_at(as(alice), [] {
+		::prctl(PR_SET_DUMPABLE, 1); // or its files in /proc would be root's
 		if (::unshare(CLONE_NEWUSER) != 0)
 			return std::string("no user namespaces here");
 		for (const auto &[file, text] :

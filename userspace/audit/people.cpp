@@ -104,15 +104,12 @@ std::string loss(const Json &record, bool color)
 	return line;
 }
 
-/// What is a sentence already, or several lines: what happened to an interface, a name, a window or a component.
+/// What is a sentence already: what happened to an interface, a name, a window or a component.
 std::string sentence(const Json &record, std::string_view subject, bool color)
 {
 	const bool failed = text(record, "event.outcome") == "failure";
-	auto line = fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
-				subject, color && failed ? reset : "", text(record, "event.reason"));
-	for (auto at = line.find('\n'); at != std::string::npos; at = line.find('\n', at))
-		line.replace(at, 1, ";");
-	return line;
+	return fmt::format("{} {}{:<9}{}{}", clock_of(text(record, "@timestamp")), color && failed ? yellow : "",
+			   subject, color && failed ? reset : "", text(record, "event.reason"));
 }
 
 /// " × 1234 in 0.98 s", of a record that stands for many.

@@ -16,7 +16,7 @@ enum class Exit : int {
 	usage = 2,    ///< the command line is wrong
 	policy = 3,   ///< a matrix, a site or a page is wrong; nothing was applied
 	refused = 4,  ///< `explain`: the answer is "refused"
-	differs = 5,  ///< `matrix verify`: policy and page differ
+	differs = 5,  ///< `matrix verify`: policy and page differ, or the page has no such table
 	degraded = 6, ///< `status`: not everything that the policy needs is in force
 	absent = 7,   ///< the instance is not loaded
 	would_cut = 8, ///< `apply`: it would cut the SSH session that it was typed in; nothing was applied

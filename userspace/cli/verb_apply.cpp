@@ -3,6 +3,7 @@
 #include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/component_check.h"
+#include "cli/host_names.h"
 #include "cli/ssh_guard.h"
 #include "cli/windows_view.h"
 #include "policy/policy.h"
@@ -25,6 +26,7 @@ struct Options {
 	bool observe = false;
 	bool cut_ssh = false;
 	bool await = false;
+	bool names_later = false;
 };
 
 /// Windows that were open: what became of each.
@@ -65,7 +67,8 @@ std::vector<std::string> proxy_warnings(const BoundPolicy &policy)
 
 Result<Exit> apply(const Options &options, const Context &context)
 {
-	const auto policy = policy::load(context.site(options.site), context.policies_dir);
+	const auto policy =
+		policy::load(context.site(options.site), context.policies_dir, ask_dns(options.names_later));
 	if (!policy)
 		return std::unexpected(policy.error());
 	if (!options.observe && !options.cut_ssh)
@@ -152,6 +155,9 @@ void add_apply(CLI::App &app, Context &context)
 	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");
 	verb->add_flag("--await", options->await,
 		       "Apply it although a component does not run; weir run holds it when it starts");
+	verb->add_flag("--names-later", options->names_later,
+		       "A DNS name that no resolver answers for now is no error: its rows admit nothing until "
+		       "`weir run` has an answer");
 	verb->footer(
 		"Examples:\n  weir apply /etc/weir/site.toml\n  weir apply --observe /etc/weir/site.toml\n\n"
 		"The policy holds when this command has ended, with no process of weir running, until `weir remove` "

@@ -2,6 +2,7 @@
 // `weir check`: everything that `apply` would find wrong without the kernel.
 #include "cli/cli.h"
 #include "cli/component_check.h"
+#include "cli/host_names.h"
 #include "compile/image.h"
 #include "policy/policy.h"
 
@@ -28,9 +29,15 @@ std::string held(const BoundPolicy &policy)
 	return "holds " + out;
 }
 
-Result<Exit> check(const std::string &site, const Context &context)
+struct Options {
+	std::string site;
+	bool offline = false;
+};
+
+Result<Exit> check(const Options &options, const Context &context)
 {
-	const Result<BoundPolicy> policy = policy::load(context.site(site), context.policies_dir);
+	const Result<BoundPolicy> policy = policy::load(context.site(options.site), context.policies_dir,
+							options.offline ? take_all_within() : ask_dns());
 	if (!policy) {
 		return std::unexpected(policy.error());
 	}
@@ -38,7 +45,9 @@ Result<Exit> check(const std::string &site, const Context &context)
 	if (!image) {
 		return std::unexpected(image.error());
 	}
-	const std::string digest = hex(image->trailer().digest);
+	// Of what was not looked up nobody knows the digest.
+	const bool unknown = options.offline && !policy->hosts.empty();
+	const std::string digest = unknown ? "" : hex(image->trailer().digest);
 	const auto components = find_components(*policy);
 	if (context.json) {
 		const nlohmann::ordered_json facts = {
@@ -49,12 +58,14 @@ Result<Exit> check(const std::string &site, const Context &context)
 			{"cgroups", policy->cgroups()},
 			{"edge", policy->edge.present},
 			{"image_bytes", image->lines.size() * WEIR_LINE},
-			{"digest", digest},
+			{"digest", unknown ? nlohmann::ordered_json() : nlohmann::ordered_json(digest)},
 			{"components", as_json(components, *policy)},
 		};
 		std::cout << facts.dump() << '\n';
 	} else {
-		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, digest " << digest
+		std::cout << "ok: " << policy->scenario << ", " << policy->rows.size() << " rows, "
+			  << (unknown ? "DNS names not looked up: all of \"within\" stands for each"
+				      : "digest " + digest)
 			  << '\n'
 			  << held(*policy) << '\n';
 	}
@@ -69,13 +80,14 @@ void add_check(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("check",
 					"Check a site file, its matrix, and the components that run; changes nothing");
-	auto site = std::make_shared<std::string>();
-	verb->add_option("site", *site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
+	auto options = std::make_shared<Options>();
+	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
+	verb->add_flag("--offline", options->offline, "Look no DNS name up: reckon with all that \"within\" allows");
 	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"
 		     "The digest is that of the policy in all its detail: `weir status` shows the one in force.\n"
 		     "Warns of components that do not run, and of processes that have a proxy in their environment "
 		     "which\nwould take the place of a row's peer. Only root can read the environment of others.");
-	verb->callback([&context, site] { context.run = [&context, site] { return check(*site, context); }; });
+	verb->callback([&context, options] { context.run = [&context, options] { return check(*options, context); }; });
 }
 
 } // namespace weir::cli

@@ -4,6 +4,7 @@
 #include "audit/event.h"
 #include "cli/cli.h"
 #include "cli/question.h"
+#include "cli/host_names.h"
 #include "compile/evaluate.h"
 #include "compile/image.h"
 #include "policy/policy.h"
@@ -243,7 +244,7 @@ Result<Asked> load(const Options &options, const Context &context)
 			return std::unexpected(policy.error());
 		return Asked{std::move(*policy), std::move(*image)};
 	}
-	auto policy = policy::load(context.site(options.site), context.policies_dir);
+	auto policy = policy::load(context.site(options.site), context.policies_dir, ask_dns());
 	if (!policy)
 		return std::unexpected(policy.error());
 	auto image = compile(*policy);

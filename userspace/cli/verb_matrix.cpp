@@ -52,6 +52,11 @@ std::unexpected<Error> no_table(const std::string &page, const std::string &scen
 				near.empty() ? list : near);
 }
 
+std::string rows_text(std::size_t count)
+{
+	return std::to_string(count) + (count == 1 ? " row" : " rows");
+}
+
 Result<Exit> import(const ImportOptions &options, const Context &context)
 {
 	Result<std::vector<Matrix>> matrices = read_page(options.page);
@@ -86,14 +91,24 @@ Result<Exit> import(const ImportOptions &options, const Context &context)
 		}
 		files.push_back({{"file", path}, {"scenario", matrix.scenario}, {"rows", matrix.rows.size()}});
 		if (!context.json) {
-			std::cout << path << ": " << matrix.rows.size()
-				  << (matrix.rows.size() == 1 ? " row\n" : " rows\n");
+			std::cout << path << ": " << rows_text(matrix.rows.size()) << '\n';
 		}
 	}
 	if (context.json) {
 		std::cout << nlohmann::ordered_json{{"files", files}}.dump() << '\n';
 	}
 	return Exit::ok;
+}
+
+void print_apart(const std::vector<std::string> &lines, std::string_view what)
+{
+	if (lines.empty()) {
+		return;
+	}
+	std::cout << what << '\n';
+	for (const std::string &line : lines) {
+		std::cout << "  " << line << '\n';
+	}
 }
 
 Result<Exit> verify(const VerifyOptions &options, const Context &context)
@@ -111,22 +126,39 @@ Result<Exit> verify(const VerifyOptions &options, const Context &context)
 		return std::unexpected(page.error());
 	}
 	const auto table = std::ranges::find(*page, matrix->scenario, &Matrix::scenario);
-	if (table == page->end()) {
+	if (table == page->end() && !std::ranges::none_of(matrix->rows, &Row::on_page)) {
 		return no_table(options.page, matrix->scenario, *page);
 	}
-	const std::string difference = policy::difference(*matrix, *table);
+	const bool on_page = table != page->end();
+	const std::string difference = on_page ? policy::difference(*matrix, *table) : "";
+	const bool equal = on_page && difference.empty();
+	const std::vector<std::string> beyond = policy::beyond_page(*matrix);
+	const std::vector<std::string> narrower = policy::narrower_than_page(*matrix);
 	if (context.json) {
-		const nlohmann::ordered_json facts = {{"equal", difference.empty()}, {"scenario", matrix->scenario},
-						      {"policy", options.policy},    {"page", options.page},
-						      {"rows", matrix->rows.size()}, {"difference", difference}};
+		const nlohmann::ordered_json facts = {{"equal", equal},
+						      {"on_page", on_page},
+						      {"scenario", matrix->scenario},
+						      {"policy", options.policy},
+						      {"page", options.page},
+						      {"rows", matrix->rows.size() - beyond.size()},
+						      {"difference", difference},
+						      {"narrower", narrower},
+						      {"beyond", beyond}};
 		std::cout << facts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-	} else if (difference.empty()) {
-		std::cout << "equal: " << matrix->scenario << ", " << matrix->rows.size()
-			  << (matrix->rows.size() == 1 ? " row" : " rows") << ", column for column\n";
-	} else {
-		std::cout << difference;
+		return equal ? Exit::ok : Exit::differs;
 	}
-	return difference.empty() ? Exit::ok : Exit::differs;
+	if (equal) {
+		std::cout << "equal: " << matrix->scenario << ", " << rows_text(matrix->rows.size() - beyond.size())
+			  << ", column for column\n";
+	} else if (on_page) {
+		std::cout << difference;
+	} else {
+		std::cout << "not on the page: it has no table for " << matrix->scenario
+			  << ", so there is nothing to compare with\n";
+	}
+	print_apart(narrower, "narrower than on the page, by a user of whom it says nothing:");
+	print_apart(beyond, "not of the page, and marked so (page = false):");
+	return equal ? Exit::ok : Exit::differs;
 }
 
 } // namespace
@@ -162,7 +194,10 @@ void add_matrix(CLI::App &app, Context &context)
 		->required()
 		->type_name("FILE");
 	verify_verb->footer(
-		"Exit status 0 when equal, 5 when they differ; the order of rows is not compared.\n\n"
+		"Exit status 0 when equal, 5 when they differ, or when the page has no such table and the file\n"
+		"says so of each row (page = false). Rows that are marked so are listed apart. The order of rows is "
+		"not\n"
+		"compared.\n\n"
 		"Example:\n  weir matrix verify /usr/share/weir/policies/node-native.toml --against page.md");
 	verify_verb->callback([&context, verify_options] {
 		context.run = [&context, verify_options] { return verify(*verify_options, context); };

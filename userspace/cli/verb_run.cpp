@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 #include "daemon/run.h"
+#include "policy/duration.h"
 
 #include <memory>
 
@@ -16,12 +17,26 @@ void add_run(CLI::App &app, Context &context)
 			 "- is the standard output")
 		->type_name("FILE")
 		->capture_default_str();
+	auto keep = std::make_shared<std::string>("10m");
+	verb->add_option("--keep-addresses", *keep,
+			 "How long an address stays open that the answers for its DNS name lack: 90s, 30m, 4h")
+		->type_name("TIME")
+		->capture_default_str();
 	verb->footer(
 		"Examples:\n  weir run --output /var/log/weir/default.jsonl\n  weir run | jq .weir.reason\n\n"
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
 		"4 MiB of them wait in the kernel.");
-	verb->callback([&context, output] {
-		context.run = [&context, output] { return daemon::run({.where = context.where, .output = *output}); };
+	verb->callback([&context, output, keep] {
+		context.run = [&context, output, keep]() -> Result<Exit> {
+			const auto seconds = policy::parse_duration(*keep);
+			if (!seconds)
+				return fail(Exit::usage, "--keep-addresses " + *keep +
+								 ": that is no time of up to a day\n  write it "
+								 "as 90s, 30m or 4h");
+			return daemon::run({.where = context.where,
+					    .output = *output,
+					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
+		};
 	});
 }
 

@@ -80,6 +80,25 @@ const char *zone_name(std::uint8_t zone)
 	return zone == zone_tunnel ? "tunnel" : "network";
 }
 
+std::vector<std::string> texts(const std::vector<Prefix> &prefixes)
+{
+	std::vector<std::string> all;
+	for (const auto &each : prefixes)
+		all.push_back(each.text());
+	return all;
+}
+
+ordered_json names_of(const BoundPolicy &policy)
+{
+	ordered_json names = ordered_json::array();
+	for (const auto &[name, host] : policy.hosts)
+		names.push_back({{"name", name},
+				 {"host", host.host},
+				 {"addresses", texts(host.addresses)},
+				 {"within", texts(host.within)}});
+	return names;
+}
+
 ordered_json interfaces_of(const kernel::State &state)
 {
 	ordered_json interfaces = ordered_json::array();
@@ -172,6 +191,7 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		{"cgroups", cgroups},
 		{"edge", state.policy.edge.present},
 		{"interfaces", interfaces_of(state)},
+		{"names", names_of(state.policy)},
 		{"rows", rows},
 		{"events",
 		 {{"refused", sums.all.refused},
@@ -218,6 +238,11 @@ void print(const kernel::State &state, const Context &context)
 		for (const auto &each : state.interfaces)
 			std::cout << line_of(each) << '\n';
 	}
+	for (const auto &[name, host] : state.policy.hosts)
+		std::cout << fmt::format("name {} ({}): {}\n", name, host.host,
+					 host.addresses.empty()
+						 ? "no address yet, weir run finds it out"
+						 : fmt::format("{}", fmt::join(texts(host.addresses), ", ")));
 	for (const auto &problem : state.problems)
 		std::cout << "problem: " << problem << '\n';
 

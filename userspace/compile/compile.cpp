@@ -153,10 +153,10 @@ Result<std::vector<weir_cell>> cells_of(const BoundPolicy &policy, const PortCla
 }
 
 /// What the matrix doesn't say of its own accord may well never match: rows that weir adds, and the copies of rows
-/// that it makes, whose ids end in "@" and what a matrix can't write.
-bool is_added(const BoundRow &row)
+/// that it makes, whose ids end in "@" and what a matrix can't write. Nor do rows whose peer DNS names at present.
+bool may_be_idle(const BoundPolicy &policy, const BoundRow &row)
 {
-	return row.kernel_only || row.row.id.contains('@');
+	return row.kernel_only || row.row.id.contains('@') || policy.hosts.contains(row.row.peer());
 }
 
 /// A row that no cell keeps never decides: another always does. Rows that weir adds itself may be so, and rows of a
@@ -171,7 +171,7 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			if (row != 0)
 				decides[row - 1] = true;
 	for (std::uint32_t row = 0; row < policy.rows.size(); ++row) {
-		if (decides[row] || is_added(policy.rows[row]) || policy.rows[row].deadline != 0)
+		if (decides[row] || may_be_idle(policy, policy.rows[row]) || policy.rows[row].deadline != 0)
 			continue;
 		const auto &shadowed = policy.rows[row].row;
 		bool of_another = false;

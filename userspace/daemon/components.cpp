@@ -6,6 +6,14 @@
 namespace weir::daemon {
 namespace {
 
+/// Of the lines of a message: "two match: a; b".
+std::string on_one_line(std::string text)
+{
+	for (auto at = text.find("\n  "); at != std::string::npos; at = text.find("\n  ", at))
+		text.replace(at, 3, at > 0 && text[at - 1] == ':' ? " " : "; ");
+	return text;
+}
+
 audit::ComponentRecord record_of(const kernel::ComponentChange &change, const BoundPolicy &policy)
 {
 	using What = kernel::ComponentChange::What;
@@ -14,7 +22,7 @@ audit::ComponentRecord record_of(const kernel::ComponentChange &change, const Bo
 				      .components = scope.components,
 				      .where = scope.cgroup,
 				      .cgroup = change.cgroup,
-				      .text = change.text};
+				      .text = on_one_line(change.text)};
 	switch (change.what) {
 	case What::held:
 		record.gap = {change.gap_ns, change.processes, change.sockets};
@@ -66,7 +74,8 @@ void Components::follow(Sink &sink)
 	if (!followed) {
 		if (followed.error().code != Exit::absent && complaint_.is_due())
 			tell(sink, {.action = "component_unheld",
-				    .text = "components cannot be followed, trying on: " + followed.error().message,
+				    .text = on_one_line("components cannot be followed, trying on: " +
+							followed.error().message),
 				    .failed = true});
 		return;
 	}

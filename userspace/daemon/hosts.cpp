@@ -38,9 +38,9 @@ std::vector<std::string> texts(const List &list)
 	return all;
 }
 
-bool wants(const HostName &host, bool v4)
+std::string in_force(const std::vector<Prefix> &addresses)
 {
-	return std::ranges::any_of(host.within, [v4](const Prefix &prefix) { return prefix.is_v4() == v4; });
+	return addresses.empty() ? "no address" : fmt::format("{}", fmt::join(texts(addresses), ", "));
 }
 
 bool is_same(const HostName &a, const HostName &b)
@@ -78,7 +78,7 @@ void Hosts::read_policy()
 		auto &followed = at->second;
 		followed.host.addresses = host.addresses;
 		followed.kept.adopt(host.addresses, now);
-		if (is_new) // it was looked up just now, if this is not a restart
+		if (is_new && !host.addresses.empty()) // it was looked up just now, if this is not a restart
 			followed.due = now + pace_.least;
 	}
 }
@@ -115,11 +115,9 @@ void Hosts::start(Sink &sink, Each &each)
 		fail(sink, each, {names::Problem::machine, resolvers.error().message});
 		return;
 	}
-	followed.lookup.emplace(names::Query{.host = followed.host.host,
-					     .v4 = wants(followed.host, true),
-					     .v6 = wants(followed.host, false),
-					     .resolvers = std::move(*resolvers),
-					     .timeout_ms = pace_.look_up / ms});
+	auto query = names::query_of(followed.host, std::move(*resolvers));
+	query.timeout_ms = pace_.look_up / ms;
+	followed.lookup.emplace(std::move(query));
 	epoll_event wanted{};
 	wanted.events = EPOLLIN;
 	::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, followed.lookup->fd(), &wanted);
@@ -192,18 +190,17 @@ void Hosts::tell_refused(Sink &sink, Each &each, const std::vector<std::pair<Add
 	if (!is_news)
 		return;
 	followed.refused_said = now;
-	tell(sink, {.action = "name_refused",
-		    .name = name,
-		    .host = followed.host.host,
-		    .text = fmt::format("{} ({}): refused what {} says: {}{}", followed.host.host, name,
-					followed.answer.from.text(), reasons,
-					all ? fmt::format(". It stays as it was: {}",
-							  fmt::join(texts(followed.host.addresses), ", "))
-					    : ""),
-		    .failed = true,
-		    .resolver = followed.answer.from.text(),
-		    .answer = texts(followed.answer.addresses),
-		    .refused = std::move(addresses)});
+	tell(sink,
+	     {.action = "name_refused",
+	      .name = name,
+	      .host = followed.host.host,
+	      .text = fmt::format(
+		      "{} ({}): refused what {} says: {}{}", followed.host.host, name, followed.answer.from.text(),
+		      reasons, all ? fmt::format(". It stays as it was: {}", in_force(followed.host.addresses)) : ""),
+	      .failed = true,
+	      .resolver = followed.answer.from.text(),
+	      .answer = texts(followed.answer.addresses),
+	      .refused = std::move(addresses)});
 }
 
 void Hosts::fail(Sink &sink, Each &each, const names::Failure &failure)
@@ -218,14 +215,14 @@ void Hosts::fail(Sink &sink, Each &each, const names::Failure &failure)
 	if (!is_news)
 		return;
 	followed.said = now;
-	tell(sink, {.action = "name_failed",
-		    .name = name,
-		    .host = followed.host.host,
-		    .text = fmt::format("{} ({}) can't be looked up: {}. It stays as it was: {}", followed.host.host,
-					name, failure.text.substr(0, failure.text.find('\n')),
-					fmt::join(texts(followed.host.addresses), ", ")),
-		    .failed = true,
-		    .problem = names::name_of(failure.problem)});
+	tell(sink,
+	     {.action = "name_failed",
+	      .name = name,
+	      .host = followed.host.host,
+	      .text = fmt::format("{} ({}) can't be looked up: {}. It stays as it was: {}", followed.host.host, name,
+				  failure.text.substr(0, failure.text.find('\n')), in_force(followed.host.addresses)),
+	      .failed = true,
+	      .problem = names::name_of(failure.problem)});
 }
 
 void Hosts::publish(Sink &sink, Each &each)
@@ -267,7 +264,7 @@ void Hosts::publish(Sink &sink, Each &each)
 		    .name = name,
 		    .host = followed.host.host,
 		    .text = fmt::format("{} ({}) has other addresses: {}; until now {}", followed.host.host, name,
-					fmt::join(texts(wanted), ", "), fmt::join(texts(before), ", ")),
+					fmt::join(texts(wanted), ", "), in_force(before)),
 		    .resolver = followed.answer.from.text(),
 		    .answer = texts(followed.answer.addresses),
 		    .before = texts(before),

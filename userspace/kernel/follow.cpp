@@ -172,14 +172,14 @@ private:
 					change.gap_ns < 10 * second
 						? fmt::format("{:.1f} ms", static_cast<double>(change.gap_ns) / 1e6)
 						: fmt::format("{} s", change.gap_ns / second));
-		if (change.sockets != 0)
-			return text +
-			       fmt::format("; {} of its sockets {} opened unheld, by one of {} processes: what they "
-					   "sent meanwhile was not judged here",
-					   change.sockets, change.sockets == 1 ? "was" : "were", change.processes);
-		return text + (change.processes == 0
-				       ? ", with no process yet"
-				       : fmt::format(", with {} processes and no open socket yet", change.processes));
+		if (change.processes == 0)
+			return text + ", with no process yet";
+		const auto processes = fmt::format("{} process{}", change.processes, change.processes == 1 ? "" : "es");
+		if (change.sockets == 0)
+			return text + fmt::format(", with {} and no open socket yet", processes);
+		return text + fmt::format(", with {}; {} of its sockets {} opened unheld: what they sent meanwhile was "
+					  "not judged here",
+					  processes, change.sockets, change.sockets == 1 ? "was" : "were");
 	}
 
 	void add(ComponentChange change) { followed_.changes.push_back(std::move(change)); }

@@ -91,8 +91,16 @@ Reply reply_of(int family, const unsigned char *bytes, int size)
 	return reply;
 }
 
+/// RFC 1035 section 4.1.1, QR: what merely echoes has answered nothing. c-ares doesn't look.
+bool is_question(const unsigned char *bytes, int size)
+{
+	return bytes != nullptr && size > 2 && (bytes[2] & 0x80) == 0;
+}
+
 Reply reply_of(int family, int status, const unsigned char *bytes, int size)
 {
+	if (is_question(bytes, size))
+		return trouble(Problem::nonsense, "sends the question back: that is no resolver");
 	switch (status) {
 	case ARES_SUCCESS:
 		return reply_of(family, bytes, size);
@@ -151,6 +159,14 @@ std::string what_to_do(Problem problem)
 }
 
 } // namespace
+
+Query query_of(const HostName &host, std::vector<Resolver> resolvers)
+{
+	const auto wants = [&](bool v4) {
+		return std::ranges::any_of(host.within, [v4](const Prefix &prefix) { return prefix.is_v4() == v4; });
+	};
+	return {.host = host.host, .v4 = wants(true), .v6 = wants(false), .resolvers = std::move(resolvers)};
+}
 
 const char *name_of(Problem problem)
 {
@@ -384,16 +400,31 @@ std::optional<Outcome> Lookup::step()
 	return impl_->step();
 }
 
+std::vector<Outcome> resolve(const std::vector<Query> &queries)
+{
+	std::vector<Lookup> lookups(queries.begin(), queries.end());
+	for (;;) {
+		std::vector<Outcome> outcomes;
+		std::vector<pollfd> watched;
+		auto deadline = std::numeric_limits<std::int64_t>::max();
+		for (auto &lookup : lookups) {
+			if (auto outcome = lookup.step()) {
+				outcomes.push_back(std::move(*outcome));
+				continue;
+			}
+			watched.push_back({lookup.fd(), POLLIN, 0});
+			deadline = std::min(deadline, lookup.deadline());
+		}
+		if (watched.empty())
+			return outcomes;
+		const auto left = std::max<std::int64_t>(deadline - now_ns(), 0);
+		::poll(watched.data(), watched.size(), static_cast<int>((left + ms - 1) / ms));
+	}
+}
+
 Outcome resolve(const Query &query)
 {
-	Lookup lookup(query);
-	for (;;) {
-		if (auto outcome = lookup.step())
-			return std::move(*outcome);
-		pollfd watched{lookup.fd(), POLLIN, 0};
-		const auto left = std::max<std::int64_t>(lookup.deadline() - now_ns(), 0);
-		::poll(&watched, 1, static_cast<int>((left + ms - 1) / ms));
-	}
+	return resolve(std::vector{query}).front();
 }
 
 } // namespace weir::names

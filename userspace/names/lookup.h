@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "names/resolvers.h"
-#include "policy/address.h"
+#include "policy/model.h"
 
 #include <cstdint>
 #include <expected>
@@ -26,6 +26,9 @@ struct Query {
 	std::vector<Resolver> resolvers; ///< one after the other, until one answers
 	std::int64_t timeout_ms = 6000; ///< for all of it
 };
+
+/// For the families that `within` has: an answer of another one could not be taken.
+Query query_of(const HostName &, std::vector<Resolver>);
 
 struct Answer {
 	std::vector<Address> addresses; ///< as they came; sorted, none twice, 1 to most_addresses
@@ -74,7 +77,8 @@ private:
 	std::unique_ptr<Impl> impl_;
 };
 
-/// Waits for the outcome, timeout_ms at most.
+/// Waits for the outcomes, in the order of the queries, for as long as the one with the most time may take.
+std::vector<Outcome> resolve(const std::vector<Query> &);
 Outcome resolve(const Query &);
 
 } // namespace weir::names

@@ -54,8 +54,10 @@ Result<BoundPolicy> Binder::bind()
 			return std::unexpected(good.error());
 		}
 	}
-	if (const Result<> good = unused(); !good) {
-		return std::unexpected(good.error());
+	for (const auto check : {&Binder::unused, &Binder::resolvers}) {
+		if (const Result<> good = (this->*check)(); !good) {
+			return std::unexpected(good.error());
+		}
 	}
 	policy_.off.insert(policy_.off.end(), services_off_.begin(), services_off_.end());
 	for (std::size_t scope = 0; scope < policy_.scopes.size(); scope++) {
@@ -65,6 +67,9 @@ Result<BoundPolicy> Binder::bind()
 		return std::unexpected(good.error());
 	}
 	policy_.hosts = site_.hosts;
+	for (auto &[name, host] : policy_.hosts) {
+		host.later = false; // what it came to is in the addresses
+	}
 	policy_.resolvers = site_.resolvers;
 	return std::move(policy_);
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong with files that are good one by one: ids, names that nobody uses. And how it is told.
 #include "policy/binder.h"
+#include "policy/dns_name.h"
 #include "policy/host_services.h"
 #include "policy/text.h"
 #include "policy/toml_file.h"
+#include "policy/zones.h"
+
+#include <netinet/in.h>
 
 #include <algorithm>
 
@@ -123,7 +127,7 @@ Result<> Binder::optional_ids() const
 		const std::vector<Row> &services = matrices_.host_services.rows;
 		const auto service = std::ranges::find(services, id, &Row::id);
 		if (service != services.end()) {
-			return error_at(site_.text, place_of_optional(site_, index),
+			return error_at(site_.text, place_of_element(site_, "optional", index),
 					"row " + in_quotes(id) + " is a host service: it is on when " +
 						in_quotes(switch_of(*service)) + " is bound",
 					"take it out of the list, and bind the name in [names]");
@@ -140,12 +144,12 @@ Result<> Binder::optional_ids() const
 					}
 				}
 			}
-			return error_at(site_.text, place_of_optional(site_, index),
+			return error_at(site_.text, place_of_element(site_, "optional", index),
 					"the matrix has no row " + in_quotes(id),
 					or_else(did_you_mean(id, ids), "list ids of its optional rows"));
 		}
 		if (row->status == Status::mandatory) {
-			return error_at(site_.text, place_of_optional(site_, index),
+			return error_at(site_.text, place_of_element(site_, "optional", index),
 					"row " + in_quotes(id) + " is mandatory: it is always on",
 					"take it out of the list");
 		}
@@ -207,6 +211,34 @@ Result<> Binder::unused() const
 	for (const auto &[component, cgroup] : site_.cgroups) {
 		if (const Result<> good = unused_cgroup(component); !good) {
 			return good;
+		}
+	}
+	return {};
+}
+
+// The names are followed from this host: what its edge refuses would stay unanswered from the first look-up on.
+Result<> Binder::resolvers() const
+{
+	if (!site_.edge.present || site_.hosts.empty()) {
+		return {};
+	}
+	const auto edge = static_cast<std::uint8_t>(policy_.scopes.size() - 1);
+	for (std::size_t index = 0; index < site_.resolvers.size(); index++) {
+		const Result<Resolver> resolver = parse_resolver(site_.resolvers[index]);
+		if (!resolver || is_loopback({resolver->address, 128})) {
+			continue; // one on this host asks others itself
+		}
+		const auto admits = [&](const BoundRow &row) {
+			const Service &port = row.row.port;
+			return row.scope == edge && row.row.dir == Direction::out && port.protocol == IPPROTO_UDP &&
+			       port.first <= resolver->port && resolver->port <= port.last &&
+			       std::ranges::any_of(
+				       row.peers, [&](const Prefix &peer) { return peer.contains(resolver->address); });
+		};
+		if (std::ranges::none_of(policy_.rows, admits)) {
+			return error_at(site_.text, place_of_element(site_, "resolvers", index),
+					"no row at the edge lets this host ask " + in_quotes(site_.resolvers[index]),
+					"add to [names]: dns-servers = " + in_quotes(resolver->address.text()));
 		}
 	}
 	return {};

@@ -86,12 +86,15 @@ Result<> Binder::scope_of(const Row &row)
 Result<std::vector<Prefix>> Binder::addresses_of(const Row &row, const HostName &host) const
 {
 	const std::string_view key = row.dir == Direction::out ? "destination" : "source";
-	if (host.addresses.empty()) {
+	if (host.addresses.empty() && !host.later) {
 		return row_error(row, key, in_quotes(host.host) + " has no address: it was not looked up",
 				 "bind " + in_quotes(row.peer()) + " to its address, where DNS is not asked");
 	}
 	for (const Prefix &address : host.addresses) {
-		if (const std::string complaint = answer_complaint(host, address.address); !complaint.empty()) {
+		// A whole range of `within` stands for what wasn't asked for.
+		const bool is_range = std::ranges::find(host.within, address) != host.within.end();
+		const std::string complaint = is_range ? "" : answer_complaint(host, address.address);
+		if (!complaint.empty()) {
 			return row_error(row, key, in_quotes(host.host) + ": " + address.text() + ' ' + complaint,
 					 "if it is right, add it to \"within\" of " + in_quotes(row.peer()) + " in " +
 						 site_name());
@@ -125,6 +128,9 @@ Result<std::vector<Prefix>> Binder::peers_of(const Row &row) const
 
 Result<> Binder::family(const Row &row, const std::vector<Prefix> &peers) const
 {
+	if (peers.empty()) {
+		return {}; // a DNS name that has no address yet
+	}
 	const bool icmp4 = row.port.protocol == IPPROTO_ICMP;
 	const bool icmp6 = row.port.protocol == IPPROTO_ICMPV6;
 	const bool any4 = std::ranges::any_of(peers, &Prefix::is_v4);

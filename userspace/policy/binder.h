@@ -51,6 +51,7 @@ private:
 	Result<> ids() const;
 	Result<> unused() const;
 	Result<> unused_cgroup(const std::string &component) const;
+	Result<> resolvers() const;
 	Result<> twice() const;
 	[[nodiscard]] const Row *row_of_id(std::string_view id) const;
 	[[nodiscard]] std::string site_name() const;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t longest_label = 63; // RFC 1035 section 2.3.4
 constexpr std::size_t longest_name = 253;
+constexpr std::uint16_t dns_port = Resolver{}.port;
 
 std::unexpected<Error> wrong(std::string_view text, std::string_view what, std::string_view hint)
 {
@@ -79,6 +80,15 @@ Result<std::string> parse_dns_name(std::string_view text)
 	return name;
 }
 
+std::string Resolver::text() const
+{
+	if (port == dns_port) {
+		return address.text();
+	}
+	const std::string host = address.is_v4() ? address.text() : '[' + address.text() + ']';
+	return host + ':' + std::to_string(port);
+}
+
 Result<Resolver> parse_resolver(std::string_view text)
 {
 	std::string_view address = text;
@@ -96,7 +106,7 @@ Result<Resolver> parse_resolver(std::string_view text)
 	}
 	const std::optional<Address> parsed = Address::parse(address);
 	const std::optional<std::uint16_t> number = port.empty() ? 53 : port_from(port.substr(1));
-	if (!parsed || !number) {
+	if (!parsed || !number || *parsed == Address{} || *parsed == Address::v4(0)) {
 		return wrong(text, "is not a resolver",
 			     "write its address, such as \"192.0.2.53\", or \"[2001:db8::53]:5353\" with a port");
 	}

@@ -18,6 +18,8 @@ Result<std::string> parse_dns_name(std::string_view text);
 struct Resolver {
 	Address address;
 	std::uint16_t port = 53;
+	[[nodiscard]] std::string text() const; ///< as parse_resolver() reads it
+	bool operator==(const Resolver &) const = default;
 };
 
 /// "192.0.2.53", "192.0.2.53:5353", "2001:db8::53" or "[2001:db8::53]:5353". The error is a phrase.

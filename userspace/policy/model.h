@@ -82,6 +82,7 @@ struct HostName {
 	std::string host; ///< "researcher.example.org", lower case, without the last point
 	std::vector<Prefix> within; ///< what an answer may be; sorted, none empty
 	std::vector<Prefix> addresses{}; ///< sorted; of a site file: none
+	bool later = false; ///< of a site: may do without an address until one is found out
 	bool operator==(const HostName &) const = default;
 };
 
@@ -126,7 +127,7 @@ struct BoundRow {
 	std::uint8_t scope = 0; ///< index into BoundPolicy::scopes
 	std::uint8_t zones = zone_network;
 	bool kernel_only = false; ///< only packets that the kernel itself makes (neighbour discovery)
-	std::vector<Prefix> peers; ///< sorted, none empty
+	std::vector<Prefix> peers; ///< sorted, none empty; none at all of a DNS name that has no address yet
 	/// Only of sockets that this user (uid in the initial user namespace) made; nullopt: anyone's. Not at the edge.
 	std::optional<std::uint32_t> user{};
 	/// CLOCK_BOOTTIME, ns: the row holds until then, by the kernel's own clock; 0: for good.

@@ -20,7 +20,14 @@ Result<std::vector<Matrix>> import_page(std::string_view text, const std::string
 std::string to_toml(const Matrix &);
 
 /// Rows of `policy` that the page's table lacks, and the other way round, as text of a unified-diff look; ""
-/// when they hold the same rows, column for column (ids, which the page has not, are not compared).
+/// when they hold the same rows, column for column (ids, which the page has not, are not compared). Rows that say
+/// that the page has them not (Row::on_page) are left out.
 std::string difference(const Matrix &policy, const Matrix &page);
+
+/// Those rows, as difference() writes them, with zone and user.
+std::vector<std::string> beyond_page(const Matrix &policy);
+
+/// Rows of the page that are held to a user, of whom the page says nothing: they admit less than it does.
+std::vector<std::string> narrower_than_page(const Matrix &policy);
 
 } // namespace weir::policy

@@ -22,14 +22,20 @@ void append_key(std::string &out, std::string_view key, std::string_view value)
 	out += '\n';
 }
 
+// The zone is no column: but a row that belongs inside a tunnel is not the page's. A user is none, either, and he only
+// makes the row narrower.
 std::string compared(const Row &row)
 {
 	std::string out;
 	for (const std::string &column : columns_of(row)) {
 		out += "| " + squeezed(column) + ' ';
 	}
-	// No column: a row that belongs inside a tunnel is not the page's.
 	return out + '|' + (row.zone.empty() ? "" : " zone " + row.zone + " |");
+}
+
+std::string whole(const Row &row)
+{
+	return compared(row) + (row.user.empty() ? "" : " user " + row.user + " |");
 }
 
 std::string heading_of(const Matrix &matrix)
@@ -85,6 +91,9 @@ std::string difference(const Matrix &policy, const Matrix &page)
 		body += "-component " + policy.component + "\n+component " + page.component + '\n';
 	}
 	for (const Row &row : policy.rows) {
+		if (!row.on_page) {
+			continue;
+		}
 		const std::string line = compared(row);
 		const auto found = left.find(line);
 		const bool both = found != left.end() && found->second > 0;
@@ -110,6 +119,28 @@ std::string difference(const Matrix &policy, const Matrix &page)
 		return "";
 	}
 	return "--- policy " + heading_of(policy) + "\n+++ page " + heading_of(page) + '\n' + body;
+}
+
+std::vector<std::string> beyond_page(const Matrix &policy)
+{
+	std::vector<std::string> lines;
+	for (const Row &row : policy.rows) {
+		if (!row.on_page) {
+			lines.push_back(whole(row));
+		}
+	}
+	return lines;
+}
+
+std::vector<std::string> narrower_than_page(const Matrix &policy)
+{
+	std::vector<std::string> lines;
+	for (const Row &row : policy.rows) {
+		if (row.on_page && !row.user.empty()) {
+			lines.push_back(whole(row));
+		}
+	}
+	return lines;
 }
 
 } // namespace weir::policy

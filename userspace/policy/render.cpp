@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// For a terminal.
 #include "policy/render.h"
 
-#include "policy/edge_file.h"
+#include "policy/duration.h"
 #include "policy/host_services.h"
+#include "policy/render_parts.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -17,7 +17,7 @@
 namespace weir::policy {
 namespace {
 
-using Cells = std::vector<std::string>;
+const Cells page_columns = {"dir", "source", "destination", "port", "service", "type", "status", "comment"};
 
 std::string aligned(const std::vector<Cells> &lines, std::string_view before)
 {
@@ -41,51 +41,6 @@ std::string aligned(const std::vector<Cells> &lines, std::string_view before)
 	return out;
 }
 
-Cells cells_of(const std::string &number, const Row &row)
-{
-	Cells cells = {number, row.id};
-	std::ranges::move(columns_of(row), std::back_inserter(cells));
-	return cells;
-}
-
-std::string joined(const std::vector<std::string> &words)
-{
-	std::string out;
-	for (const std::string &word : words) {
-		out += (out.empty() ? "" : ", ") + word;
-	}
-	return out;
-}
-
-std::string where_of(const Scope &scope)
-{
-	return scope.is_edge() ? "edge" : scope.cgroup;
-}
-
-std::vector<std::string> zone_names(std::uint8_t zones)
-{
-	std::vector<std::string> names;
-	for (const auto &[zone, name] : {std::pair{zone_loopback, "loopback"}, std::pair{zone_network, "network"},
-					 std::pair{zone_tunnel, "tunnel"}}) {
-		if ((zones & zone) != 0) {
-			names.emplace_back(name);
-		}
-	}
-	return names;
-}
-
-std::string zones_text(std::uint8_t zones)
-{
-	return joined(zone_names(zones));
-}
-
-std::vector<std::string> ethertype_texts(const Edge &edge)
-{
-	std::vector<std::string> texts;
-	std::ranges::transform(edge.ethertypes, std::back_inserter(texts), ethertype_text);
-	return texts;
-}
-
 std::string edge_text(const Edge &edge)
 {
 	std::string out = edge.interfaces.empty() ? "every interface that leads off the host" : joined(edge.interfaces);
@@ -95,18 +50,14 @@ std::string edge_text(const Edge &edge)
 	return out + "; up to " + std::to_string(edge.flows) + " flows each way";
 }
 
-std::string peers_text(const BoundRow &row)
+std::string peers_text(const BoundRow &row, const BoundPolicy &policy)
 {
 	if (row.zones == zone_loopback && row.row.peer() == localhost_name) {
 		return "the loopback interface";
 	}
-	std::string out;
-	constexpr std::size_t most = 8;
-	for (std::size_t index = 0; index < std::min(row.peers.size(), most); index++) {
-		out += (index == 0 ? "" : ", ") + row.peers[index].text();
-	}
-	if (row.peers.size() > most) {
-		out += ", and " + std::to_string(row.peers.size() - most) + " more";
+	std::string out = row.peers.empty() ? "no address yet" : prefixes_text(row.peers);
+	if (const auto host = policy.hosts.find(row.row.peer()); host != policy.hosts.end()) {
+		out += " (" + host->second.host + ", within " + prefixes_text(host->second.within) + ')';
 	}
 	if (row.zones == zone_loopback) {
 		out += " (loopback)";
@@ -114,126 +65,106 @@ std::string peers_text(const BoundRow &row)
 	return out;
 }
 
-std::string markdown_cell(const std::string &text)
-{
-	std::string out;
-	for (const char c : text) {
-		if (c == '|' || c == '*' || c == '`' || c == '\\') {
-			out += '\\';
-		}
-		out += c;
-	}
-	return out;
-}
+class Tables {
+public:
+	explicit Tables(const BoundPolicy &policy) : policy_(policy), more_(policy) {}
 
-/// `cells` makes the columns of the page of a row, and perhaps the zone.
-template <typename Rows, typename CellsOf>
-std::string markdown_table(const Rows &rows, CellsOf cells_of_row)
-{
-	Cells header = {"dir",    "source machine", "destination machine", "destination port", "service", "type",
-			"status", "comment"};
-	std::vector<Cells> lines = {{}, {}};
-	for (const auto &row : rows) {
-		Cells cells;
-		std::ranges::transform(cells_of_row(row), std::back_inserter(cells), markdown_cell);
-		lines.push_back(std::move(cells));
+	[[nodiscard]] std::string one() const;
+	[[nodiscard]] std::string of_scopes() const;
+	[[nodiscard]] std::string of_windows() const;
+
+private:
+	/// The columns before those of the page.
+	[[nodiscard]] Cells header(Cells cells) const
+	{
+		std::ranges::copy(page_columns, std::back_inserter(cells));
+		more_.append_header(cells);
+		return cells;
 	}
-	if (lines.size() > 2 && lines[2].size() > header.size()) {
-		header.emplace_back("zone");
+	template <typename AnyRow>
+	[[nodiscard]] Cells line(Cells cells, const AnyRow &any, const Row &row) const
+	{
+		std::ranges::move(columns_of(row), std::back_inserter(cells));
+		more_.append(cells, any);
+		return cells;
 	}
-	lines[0] = std::move(header);
-	std::vector<std::size_t> widths(lines[0].size());
-	for (const Cells &line : lines) {
-		for (std::size_t column = 0; column < line.size(); column++) {
-			widths[column] = std::max(widths[column], width(line[column]));
-		}
-	}
-	for (const std::size_t size : widths) {
-		lines[1].emplace_back(size, '-');
-	}
-	std::string out;
-	for (const Cells &line : lines) {
-		for (std::size_t column = 0; column < line.size(); column++) {
-			out += "| " + line[column] + std::string(widths[column] - width(line[column]) + 1, ' ');
-		}
-		out += "|\n";
-	}
-	return out;
-}
+
+	const BoundPolicy &policy_;
+	MoreColumns more_;
+};
 
 /// A policy without an edge: the rows say by their component which cgroup they are of.
-std::string one_table(const BoundPolicy &policy)
+std::string Tables::one() const
 {
-	std::vector<Cells> rows = {
-		{"#", "id", "dir", "source", "destination", "port", "service", "type", "status", "comment"}};
-	for (std::size_t index = 0; index < policy.rows.size(); index++) {
-		rows.push_back(cells_of(std::to_string(index), policy.rows[index].row));
+	std::vector<Cells> lines = {header({"#", "id"})};
+	for (std::size_t index = 0; index < policy_.rows.size(); index++) {
+		const BoundRow &row = policy_.rows[index];
+		lines.push_back(line({std::to_string(index), row.row.id}, row, row.row));
 	}
-	for (const Row &row : policy.off) {
-		rows.push_back(cells_of("off", row));
+	for (const Row &row : policy_.off) {
+		lines.push_back(line({"off", row.id}, row, row));
 	}
-	return aligned(rows, "  ") + '\n';
+	return aligned(lines, "  ") + '\n';
 }
 
 /// One for each cgroup and one for the edge, which has copies of the cgroups' rows; then what is off.
-std::string tables_of_scopes(const BoundPolicy &policy)
+std::string Tables::of_scopes() const
 {
 	std::string out;
-	const Cells columns = {"id",   "zone",    "dir",  "source", "destination",
-			       "port", "service", "type", "status", "comment"};
-	const auto header_of = [&](std::string first) {
-		Cells header = {std::move(first)};
-		header.insert(header.end(), columns.begin(), columns.end());
-		return header;
-	};
-	for (std::size_t scope = 0; scope < policy.scopes.size(); scope++) {
-		std::vector<Cells> lines = {header_of("#")};
-		for (std::size_t index = 0; index < policy.rows.size(); index++) {
-			const BoundRow &row = policy.rows[index];
+	for (std::size_t scope = 0; scope < policy_.scopes.size(); scope++) {
+		std::vector<Cells> lines = {header({"#", "id", "zone"})};
+		for (std::size_t index = 0; index < policy_.rows.size(); index++) {
+			const BoundRow &row = policy_.rows[index];
 			if (row.scope == scope) {
-				Cells cells = cells_of(std::to_string(index), row.row);
-				cells.insert(cells.begin() + 2, zones_text(row.zones));
-				lines.push_back(std::move(cells));
+				lines.push_back(
+					line({std::to_string(index), row.row.id, zones_text(row.zones)}, row, row.row));
 			}
 		}
-		out += where_of(policy.scopes[scope]) + "\n" + aligned(lines, "  ") + '\n';
+		out += where_of(policy_.scopes[scope]) + "\n" + aligned(lines, "  ") + '\n';
 	}
-	if (policy.off.empty()) {
+	if (policy_.off.empty()) {
 		return out;
 	}
-	std::vector<Cells> lines = {header_of("#")};
-	for (const Row &row : policy.off) {
-		Cells cells = cells_of("off", row);
-		cells.insert(cells.begin() + 2, row.zone.empty() ? "-" : row.zone);
-		lines.push_back(std::move(cells));
+	std::vector<Cells> lines = {header({"#", "id", "zone"})};
+	for (const Row &row : policy_.off) {
+		lines.push_back(line({"off", row.id, row.zone.empty() ? "-" : row.zone}, row, row));
 	}
 	return out + "off\n" + aligned(lines, "  ") + '\n';
 }
 
-nlohmann::ordered_json json_of(const Row &row)
+/// What a window would open.
+std::string Tables::of_windows() const
 {
-	return {{"id", row.id},
-		{"dir", text_of(row.dir)},
-		{"source", row.source},
-		{"destination", row.destination},
-		{"port", row.port.text()},
-		{"service", row.service},
-		{"type", row.type},
-		{"status", text_of(row.status)},
-		{"comment", row.comment}};
+	std::string out;
+	for (const Window &window : policy_.windows) {
+		std::vector<Cells> lines = {header({"where", "id", "zone"})};
+		for (const BoundRow &row : window.rows) {
+			lines.push_back(line({where_of(policy_.scopes[row.scope]), row.row.id, zones_text(row.zones)},
+					     row, row.row));
+		}
+		out += "window " + window.name + ", open for at most " + duration_text(window.longest) +
+		       " at a time\n" + aligned(lines, "  ") + '\n';
+	}
+	return out;
 }
 
-nlohmann::ordered_json json_of(const Edge &edge)
+/// Each peer once: a name has the same addresses in all its rows.
+std::string names_text(const BoundPolicy &policy)
 {
-	nlohmann::ordered_json object = {{"interfaces", "auto"}};
-	if (!edge.interfaces.empty()) {
-		object["interfaces"] = edge.interfaces;
+	std::vector<Cells> names;
+	std::set<std::string> seen;
+	const auto add = [&](const std::vector<BoundRow> &rows) {
+		for (const BoundRow &row : rows) {
+			if (!row.kernel_only && seen.insert(row.row.peer()).second) {
+				names.push_back({row.row.peer(), peers_text(row, policy)});
+			}
+		}
+	};
+	add(policy.rows);
+	for (const Window &window : policy.windows) {
+		add(window.rows);
 	}
-	object["tunnels"] = edge.tunnels;
-	object["ingress"] = edge.ingress;
-	object["ethertypes"] = ethertype_texts(edge);
-	object["flows"] = edge.flows;
-	return object;
+	return aligned(names, "  ");
 }
 
 } // namespace
@@ -250,16 +181,13 @@ std::string as_table(const BoundPolicy &policy)
 							: "loopback keeps to the rows"});
 	}
 	out += aligned(scopes, "  ") + '\n';
-	out += policy.edge.present ? tables_of_scopes(policy) : one_table(policy);
-
-	std::vector<Cells> names;
-	std::map<std::string, std::size_t> seen;
-	for (const BoundRow &row : policy.rows) {
-		if (!row.kernel_only && seen.emplace(row.row.peer(), names.size()).second) {
-			names.push_back({row.row.peer(), peers_text(row)});
-		}
+	const Tables tables(policy);
+	out += policy.edge.present ? tables.of_scopes() : tables.one();
+	out += tables.of_windows();
+	out += names_text(policy);
+	if (!policy.resolvers.empty()) {
+		out += "\n  names are looked up at: " + joined(policy.resolvers) + '\n';
 	}
-	out += aligned(names, "  ");
 	std::set<std::string> switches;
 	std::size_t services = 0;
 	for (const Row &row : policy.off) {
@@ -276,71 +204,6 @@ std::string as_table(const BoundPolicy &policy)
 		       '\n';
 	}
 	return out;
-}
-
-std::string as_markdown(const BoundPolicy &policy)
-{
-	if (!policy.edge.present) {
-		return markdown_table(policy.rows, [](const BoundRow &row) { return columns_of(row.row); });
-	}
-	// One table for each that is held, with the zone as a column that the page has not.
-	std::string out;
-	for (std::size_t scope = 0; scope < policy.scopes.size(); scope++) {
-		std::vector<BoundRow> rows;
-		std::ranges::copy_if(policy.rows, std::back_inserter(rows),
-				     [&](const BoundRow &row) { return row.scope == scope; });
-		const Scope &held = policy.scopes[scope];
-		out += "## " + where_of(held) + " (" + joined(held.components) + ")\n\n" +
-		       markdown_table(rows,
-				      [](const BoundRow &row) {
-					      Cells cells = columns_of(row.row);
-					      cells.push_back(zones_text(row.zones));
-					      return cells;
-				      }) +
-		       '\n';
-	}
-	return out + "## off\n\n" + markdown_table(policy.off, [](const Row &row) { return columns_of(row); });
-}
-
-std::string as_json(const BoundPolicy &policy)
-{
-	using nlohmann::ordered_json;
-	ordered_json root = {{"scenario", policy.scenario}, {"title", policy.title}};
-	root["scopes"] = ordered_json::array();
-	for (const Scope &scope : policy.scopes) {
-		ordered_json object = {{"cgroup", scope.cgroup}, {"components", scope.components}};
-		if (scope.is_edge()) {
-			object["edge"] = true;
-		} else {
-			object["loopback"] = scope.open_loopback ? "open" : "matrix";
-		}
-		root["scopes"].push_back(std::move(object));
-	}
-	if (policy.edge.present) {
-		root["edge"] = json_of(policy.edge);
-	}
-	root["rows"] = ordered_json::array();
-	for (const BoundRow &row : policy.rows) {
-		ordered_json object = json_of(row.row);
-		object["scope"] = row.scope;
-		object["where"] = where_of(policy.scopes.at(row.scope));
-		object["zones"] = zone_names(row.zones);
-		object["kernel_only"] = row.kernel_only;
-		object["peers"] = ordered_json::array();
-		for (const Prefix &prefix : row.peers) {
-			object["peers"].push_back(prefix.text());
-		}
-		root["rows"].push_back(std::move(object));
-	}
-	root["off"] = ordered_json::array();
-	for (const Row &row : policy.off) {
-		ordered_json object = json_of(row);
-		if (policy.edge.present && is_host_service(row)) {
-			object["on_when_bound"] = switch_of(row);
-		}
-		root["off"].push_back(std::move(object));
-	}
-	return root.dump(2, ' ', false, ordered_json::error_handler_t::replace) + '\n';
 }
 
 } // namespace weir::policy

@@ -282,10 +282,10 @@ Place place_of_site_key(const Site &site, std::string_view table, std::string_vi
 	return site.place;
 }
 
-Place place_of_optional(const Site &site, std::size_t index)
+Place place_of_element(const Site &site, std::string_view name, std::size_t index)
 {
 	const toml::table root = parsed_again(site.text);
-	const toml::array *list = root.get_as<toml::array>("optional");
+	const toml::array *list = root.get_as<toml::array>(name);
 	return at_node(site.place, list == nullptr ? nullptr : list->get(index));
 }
 

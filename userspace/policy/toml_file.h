@@ -57,7 +57,8 @@ private:
 /// that are found after parsing, which are rare: so the text is parsed again instead of keeping all places.
 Place place_of_row_key(const Matrix &, const Row &, std::string_view key);
 Place place_of_site_key(const Site &, std::string_view table, std::string_view key);
-Place place_of_optional(const Site &, std::size_t index);
+/// An element of a list that is no table's: "optional", "resolvers".
+Place place_of_element(const Site &, std::string_view list, std::size_t index);
 /// Of `scenario`, or an element of `scenarios`.
 Place place_of_scenario(const Site &, std::size_t index);
 /// An element of the list that [services] has for a component.

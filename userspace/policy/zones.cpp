@@ -22,7 +22,8 @@ std::uint8_t zones_of(const Row &row, const std::vector<Prefix> &peers, bool ope
 	if (row.peer() == localhost_name) {
 		return row.zone.empty() ? zone_loopback : 0;
 	}
-	const bool all_loopback = std::ranges::all_of(peers, is_loopback);
+	// Of a DNS name that has no address yet there are none.
+	const bool all_loopback = !peers.empty() && std::ranges::all_of(peers, is_loopback);
 	if (!row.zone.empty()) {
 		return all_loopback ? 0 : zone_tunnel;
 	}

@@ -310,6 +310,12 @@ TEST(Lookup, NameThatPointsAtItselfEnds)
 	expect(ask({server.at()}, 300, false), Problem::nonsense, "can't be read");
 }
 
+TEST(Lookup, EchoIsNoAnswer)
+{
+	const DnsServer server([](const Asked &asked) { return Messages{asked.bytes}; });
+	expect(ask(server), Problem::nonsense, "sends the question back");
+}
+
 TEST(Lookup, TruncatedAnswerIsAskedForByTcp)
 {
 	const DnsServer server([](const Asked &asked) {
@@ -349,6 +355,20 @@ TEST(Lookup, NumberOfAddressesIsBounded)
 		const DnsServer server(by_tcp(count));
 		expect(ask(server), Problem::too_many, "more than 64");
 	}
+}
+
+TEST(Lookup, SeveralAtATimeTakeNoLongerThanOne)
+{
+	const DnsServer good(gives({a(host, "192.0.2.10")}));
+	const DnsServer mute(silence());
+	const Query known{.host = host, .v4 = true, .v6 = true, .resolvers = {good.at()}, .timeout_ms = 600};
+	const Query unknown{.host = host, .v4 = true, .v6 = true, .resolvers = {mute.at()}, .timeout_ms = 600};
+	const auto begin = std::chrono::steady_clock::now();
+	const auto outcomes = resolve({unknown, known, unknown, unknown, unknown});
+	EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1500));
+	ASSERT_EQ(outcomes.size(), 5u);
+	for (std::size_t i = 0; i < outcomes.size(); i++)
+		EXPECT_EQ(outcomes[i].has_value(), i == 1) << i;
 }
 
 TEST(Lookup, NeverWaits)

@@ -28,28 +28,16 @@ std::vector<std::string> texts(const Result<std::vector<Resolver>> &all)
 	return out;
 }
 
-TEST(Resolvers, AddressWithAndWithoutAPort)
+TEST(Resolvers, TextIsReadBack)
 {
 	for (const char *text : {"192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"}) {
-		const auto resolver = parse_resolver(text);
+		const auto resolver = policy::parse_resolver(text);
 		ASSERT_TRUE(resolver.has_value()) << resolver.error().message;
 		EXPECT_EQ(resolver->text(), text);
 	}
-	EXPECT_EQ(parse_resolver("[2001:db8::53]")->text(), "2001:db8::53");
-	EXPECT_EQ(parse_resolver("192.0.2.53:53")->text(), "192.0.2.53");
-}
-
-TEST(Resolvers, WhatIsNoneIsAnError)
-{
-	for (const char *text :
-	     {"", "dns.example.org", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53:+53",
-	      "192.0.2.53:053", "192.0.2.53:5 ", "[192.0.2.53]:53", "[2001:db8::53", "[2001:db8::53]53",
-	      "[2001:db8::53]:", "0.0.0.0", "::", "192.0.2.0/24", "fe80::1%eth0", "192.0.2.053"}) {
-		const auto resolver = parse_resolver(text);
-		ASSERT_FALSE(resolver.has_value()) << text;
-		EXPECT_EQ(resolver.error().code, Exit::policy);
-		EXPECT_THAT(resolver.error().message, HasSubstr("\n  write it as"));
-	}
+	EXPECT_EQ(policy::parse_resolver("192.0.2.53:53")->text(), "192.0.2.53");
+	for (const char *text : {"0.0.0.0", "::"})
+		EXPECT_FALSE(policy::parse_resolver(text).has_value()) << text;
 }
 
 TEST(Resolvers, ThoseOfTheSiteStandForTheMachines)

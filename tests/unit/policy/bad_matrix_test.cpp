@@ -110,6 +110,42 @@ interface = "eth0")",
     8 | interface = "eth0"
       | ^
   a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user" and "page")"},
+	{"user_number_in_quotes", R"(id = "a")", R"(id = "a"
+user = "0")",
+	 R"(m.toml:8:8: error: "0" is a number in quotes
+    8 | user = "0"
+      |        ^
+  write it without: user = 0)"},
+	{"user_negative", R"(id = "a")", R"(id = "a"
+user = -1)",
+	 R"(m.toml:8:8: error: -1 is not the number of a user
+    8 | user = -1
+      |        ^
+  use 0 to 4294967294)"},
+	{"user_of_nobody", R"(id = "a")", R"(id = "a"
+user = 4294967295)",
+	 R"(m.toml:8:8: error: 4294967295 is not the number of a user
+    8 | user = 4294967295
+      |        ^
+  use 0 to 4294967294)"},
+	{"user_list", R"(id = "a")", R"(id = "a"
+user = ["node"])",
+	 R"(m.toml:8:8: error: "user" is an array, not a user
+    8 | user = ["node"]
+      |        ^
+  write user = 0, or a name that the site binds)"},
+	{"user_empty", R"(id = "a")", R"(id = "a"
+user = "")",
+	 R"(m.toml:8:8: error: "user" is empty
+    8 | user = ""
+      |        ^
+  give it a value)"},
+	{"page_text", R"(id = "a")", R"(id = "a"
+page = "no")",
+	 R"(m.toml:8:8: error: "page" is a string, not a boolean
+    8 | page = "no"
+      |        ^
+  write page = false: the page does not have the row)"},
 	{"row_missing_port", R"(port = "TCP/50051"
 )",
 	 "",

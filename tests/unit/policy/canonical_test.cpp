@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <tuple>
 
 namespace weir::policy {
 namespace {
@@ -27,18 +28,27 @@ public:
 			out.scopes.push_back({"", texts(), false});
 		}
 		for (std::size_t count = below(20); count > 0; count--) {
-			BoundRow bound;
-			bound.row = row();
-			bound.scope = static_cast<std::uint8_t>(below(out.scopes.size()));
-			bound.zones = static_cast<std::uint8_t>(1 + below(7));
-			bound.kernel_only = below(2) == 0;
-			for (std::size_t peers = 1 + below(4); peers > 0; peers--)
-				bound.peers.push_back(prefix());
-			std::ranges::sort(bound.peers);
-			out.rows.push_back(bound);
+			out.rows.push_back(bound_row(out));
+			if (below(4) == 0) {
+				out.rows.back().deadline = 1 + random_() % ~std::uint64_t{0};
+				out.rows.back().window = 'w' + text();
+			}
 		}
 		for (std::size_t count = below(4); count > 0; count--)
 			out.off.push_back(row());
+		for (std::size_t count = below(3); count > 0; count--) {
+			Window &window = out.windows.emplace_back();
+			window.name = text();
+			window.longest = static_cast<std::uint32_t>(random_());
+			for (std::size_t rows = below(4); rows > 0; rows--)
+				window.rows.push_back(bound_row(out));
+		}
+		for (std::size_t count = below(4); count > 0; count--)
+			out.openings.push_back(opening());
+		for (std::size_t count = below(3); count > 0; count--)
+			out.hosts[text()] = {text(), prefixes(), prefixes()};
+		if (below(2) == 0)
+			out.resolvers = texts();
 		return out;
 	}
 
@@ -70,9 +80,46 @@ private:
 		out.flows = static_cast<std::uint32_t>(1024 + below(100000));
 		return out;
 	}
+	BoundRow bound_row(const BoundPolicy &policy)
+	{
+		BoundRow bound;
+		bound.row = row();
+		bound.scope = static_cast<std::uint8_t>(below(policy.scopes.size()));
+		bound.zones = static_cast<std::uint8_t>(1 + below(7));
+		bound.kernel_only = below(2) == 0;
+		bound.peers = prefixes();
+		if (below(3) == 0)
+			bound.user = static_cast<std::uint32_t>(random_());
+		return bound;
+	}
+	Opening opening()
+	{
+		Opening out{text(),
+			    static_cast<std::int64_t>(random_()),
+			    static_cast<std::int64_t>(random_()),
+			    random_(),
+			    text(),
+			    text()};
+		if (below(2) == 0) {
+			out.closed = 1 + static_cast<std::int64_t>(below(1000));
+			out.closed_by = text();
+			out.closed_reason = text();
+		}
+		return out;
+	}
+	std::vector<Prefix> prefixes()
+	{
+		std::vector<Prefix> out;
+		for (std::size_t count = 1 + below(4); count > 0; count--)
+			out.push_back(prefix());
+		std::ranges::sort(out);
+		return out;
+	}
 	Row row()
 	{
 		Row out;
+		out.user = below(3) == 0 ? 'u' + text() : "";
+		out.on_page = below(3) != 0;
 		out.zone = below(4) == 0 ? "tunnel" : "";
 		for (std::string *column :
 		     {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
@@ -105,7 +152,22 @@ bool same(const Row &a, const Row &b)
 {
 	return a.id == b.id && a.dir == b.dir && a.source == b.source && a.destination == b.destination &&
 	       a.port == b.port && a.service == b.service && a.type == b.type && a.status == b.status &&
-	       a.comment == b.comment && a.zone == b.zone;
+	       a.comment == b.comment && a.zone == b.zone && a.user == b.user && a.on_page == b.on_page;
+}
+
+void expect_same(const std::vector<BoundRow> &a, const std::vector<BoundRow> &b)
+{
+	ASSERT_EQ(a.size(), b.size());
+	for (std::size_t index = 0; index < a.size(); index++) {
+		EXPECT_TRUE(same(a[index].row, b[index].row));
+		EXPECT_EQ(a[index].scope, b[index].scope);
+		EXPECT_EQ(a[index].zones, b[index].zones);
+		EXPECT_EQ(a[index].kernel_only, b[index].kernel_only);
+		EXPECT_EQ(a[index].peers, b[index].peers);
+		EXPECT_EQ(a[index].user, b[index].user);
+		EXPECT_EQ(a[index].deadline, b[index].deadline);
+		EXPECT_EQ(a[index].window, b[index].window);
+	}
 }
 
 void expect_same(const BoundPolicy &a, const BoundPolicy &b)
@@ -120,14 +182,24 @@ void expect_same(const BoundPolicy &a, const BoundPolicy &b)
 		EXPECT_EQ(a.scopes[index].components, b.scopes[index].components);
 		EXPECT_EQ(a.scopes[index].open_loopback, b.scopes[index].open_loopback);
 	}
-	ASSERT_EQ(a.rows.size(), b.rows.size());
-	for (std::size_t index = 0; index < a.rows.size(); index++) {
-		EXPECT_TRUE(same(a.rows[index].row, b.rows[index].row));
-		EXPECT_EQ(a.rows[index].scope, b.rows[index].scope);
-		EXPECT_EQ(a.rows[index].zones, b.rows[index].zones);
-		EXPECT_EQ(a.rows[index].kernel_only, b.rows[index].kernel_only);
-		EXPECT_EQ(a.rows[index].peers, b.rows[index].peers);
+	expect_same(a.rows, b.rows);
+	ASSERT_EQ(a.windows.size(), b.windows.size());
+	for (std::size_t index = 0; index < a.windows.size(); index++) {
+		EXPECT_EQ(a.windows[index].name, b.windows[index].name);
+		EXPECT_EQ(a.windows[index].longest, b.windows[index].longest);
+		expect_same(a.windows[index].rows, b.windows[index].rows);
 	}
+	ASSERT_EQ(a.openings.size(), b.openings.size());
+	for (std::size_t index = 0; index < a.openings.size(); index++) {
+		const Opening &one = a.openings[index];
+		const Opening &other = b.openings[index];
+		EXPECT_EQ(std::tie(one.window, one.opened, one.ends, one.deadline, one.by, one.reason, one.closed,
+				   one.closed_by, one.closed_reason),
+			  std::tie(other.window, other.opened, other.ends, other.deadline, other.by, other.reason,
+				   other.closed, other.closed_by, other.closed_reason));
+	}
+	EXPECT_EQ(a.hosts, b.hosts);
+	EXPECT_EQ(a.resolvers, b.resolvers);
 	ASSERT_EQ(a.off.size(), b.off.size());
 	for (std::size_t index = 0; index < a.off.size(); index++)
 		EXPECT_TRUE(same(a.off[index], b.off[index]));
@@ -239,6 +311,71 @@ TEST(Canonical, EveryFieldMatters)
 	differs([](BoundPolicy &p) { p.rows[0].row.port.first ^= 1; });
 	differs([](BoundPolicy &p) { p.rows[0].row.comment += 'x'; });
 	differs([](BoundPolicy &p) { p.off.emplace_back(); });
+	differs([](BoundPolicy &p) { p.rows[0].row.user += 'x'; });
+	differs([](BoundPolicy &p) { p.rows[0].row.on_page ^= true; });
+	differs([](BoundPolicy &p) { p.rows[0].user = p.rows[0].user ? std::nullopt : std::optional(0u); });
+	differs([](BoundPolicy &p) { p.rows[0].deadline++; });
+	differs([](BoundPolicy &p) { p.rows[0].window += 'x'; });
+	differs([](BoundPolicy &p) { p.windows.emplace_back(); });
+	differs([](BoundPolicy &p) { p.openings.emplace_back(); });
+	differs([](BoundPolicy &p) { p.hosts["x"] = {}; });
+	differs([](BoundPolicy &p) { p.resolvers.emplace_back("192.0.2.53"); });
+}
+
+TEST(Canonical, WhatIsNewToTheLetter)
+{
+	BoundPolicy policy{"s", "T", {{"unit:n.service", {"node"}, true}}, {}, {}};
+	BoundRow row;
+	row.row = {"a",    Direction::out,    "node", "r", {6, 80, 80}, "x",
+		   "host", Status::mandatory, "",     "",  "node",      false};
+	row.user = 1001;
+	row.peers = {*Prefix::parse("192.0.2.1")};
+	policy.windows = {{"w", 60, {row}}};
+	row.window = "w";
+	row.deadline = 18446744073709551615u;
+	policy.rows = {row};
+	policy.openings = {{"w", 1, 2, 3, "a", "b"}, {"w", 1, 2, 3, "a", "b", 4, "c", "d"}};
+	policy.hosts = {{"r", {"r.example", {*Prefix::parse("192.0.2.0/24")}, {*Prefix::parse("192.0.2.1")}}}};
+	policy.resolvers = {"192.0.2.53"};
+	const std::string text =
+		R"("dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":80,"service":"x","type":"host","status":"mandatory","comment":"","user":"node","page":false,"scope":0,"zones":2,"kernel_only":false,"peers":0,"uid":1001)";
+	EXPECT_EQ(
+		canonical(policy),
+		R"({"format":1,"scenario":"s","title":"T","scopes":[{"cgroup":"unit:n.service","components":["node"],"open_loopback":true}],)"
+		R"("peers":[["192.0.2.1"]],"rows":[{"id":"a",)" +
+			text + R"(,"deadline":18446744073709551615,"window":"w"}],"off":[],)" +
+			R"("windows":[{"name":"w","longest":60,"rows":[{"id":"a",)" + text + R"(}]}],)" +
+			R"("openings":[{"window":"w","opened":1,"ends":2,"deadline":3,"by":"a","reason":"b"},)" +
+			R"({"window":"w","opened":1,"ends":2,"deadline":3,"by":"a","reason":"b","closed":4,"closed_by":"c","closed_reason":"d"}],)" +
+			R"("hosts":[{"name":"r","host":"r.example","within":["192.0.2.0/24"],"addresses":["192.0.2.1"]}],)" +
+			R"("resolvers":["192.0.2.53"]})");
+}
+
+TEST(Canonical, WindowsThatNoPolicyCanHave)
+{
+	BoundPolicy policy = RandomPolicy(3).policy();
+	policy.windows.clear();
+	policy.openings.assign(16, Opening{"w", 1, 2, 3, "a", "b"});
+	ASSERT_TRUE(from_canonical(canonical(policy)));
+	BoundPolicy many = policy;
+	many.openings.emplace_back();
+	EXPECT_FALSE(from_canonical(canonical(many)));
+	many = policy;
+	many.windows.resize(17);
+	EXPECT_FALSE(from_canonical(canonical(many)));
+	many = policy;
+	many.windows = {{"w", 60, {policy.rows[0]}}};
+	many.windows[0].rows[0].deadline = 7;
+	many.windows[0].rows[0].window = "w";
+	EXPECT_FALSE(from_canonical(canonical(many))); // open before anyone opened it
+	many = policy;
+	many.rows[0].deadline = 7;
+	many.rows[0].window = "";
+	EXPECT_FALSE(from_canonical(canonical(many))); // an end of nothing
+	many = policy;
+	many.rows[0].deadline = 0;
+	many.rows[0].window = "w";
+	EXPECT_FALSE(from_canonical(canonical(many))); // a window without an end
 }
 
 TEST(Canonical, EveryFieldOfTheEdgeMatters)

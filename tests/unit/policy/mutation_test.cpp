@@ -95,13 +95,15 @@ bool good_or_told(const Result<T> &result, const std::string &name)
 
 TEST(Mutation, MatrixFiles)
 {
-	Mutator mutator(1, file("policies/researcher-native.toml"));
-	for (int round = 0; round < 4000; round++) {
-		const std::string text = mutator.next();
-		const auto matrix = parse_matrix(text, "m.toml");
-		ASSERT_TRUE(good_or_told(matrix, "m.toml")) << text;
-		if (matrix) {
-			ASSERT_TRUE(parse_matrix(to_toml(*matrix), "again")) << text;
+	for (const char *name : {"policies/researcher-native.toml", "policies/node-vpn.toml"}) {
+		Mutator mutator(1, file(name));
+		for (int round = 0; round < 3000; round++) {
+			const std::string text = mutator.next();
+			const auto matrix = parse_matrix(text, "m.toml");
+			ASSERT_TRUE(good_or_told(matrix, "m.toml")) << text;
+			if (matrix) {
+				ASSERT_TRUE(parse_matrix(to_toml(*matrix), "again")) << text;
+			}
 		}
 	}
 }
@@ -164,6 +166,62 @@ node = ["dns-udp", "ping"]
 				<< from_canonical(canonical(*policy)).error().message << text;
 		}
 	}
+}
+
+TEST(Mutation, SiteFilesWithEverything)
+{
+	Matrices matrices;
+	for (const char *name : {"node-vpn", "researcher-vpn"})
+		matrices.scenarios.push_back(*parse_matrix(file(std::string("policies/") + name + ".toml"), name));
+	for (const char *name : {"installation", "key-negotiation"})
+		matrices.windows.push_back(*parse_matrix(file(std::string("policies/") + name + ".toml"), name));
+	matrices.host_services = *parse_matrix(file("policies/host-services.toml"), "services");
+	Mutator mutator(6, R"(format = 1
+scenarios = ["node-vpn", "researcher-vpn"]
+optional = ["node-gui", "jupyter"]
+resolvers = ["192.0.2.53", "[2001:db8::53]:53"]
+[names]
+researcher = "10.222.0.2"
+nodes = "10.221.0.0/16"
+vpnserver = { host = "vpn.example.org", within = ["192.0.2.0/24"] }
+http-proxies = "192.0.2.99"
+dns-servers = ["192.0.2.53", "2001:db8::53"]
+[users]
+node = 1001
+[cgroups]
+researcher = "/sys/fs/cgroup/researcher"
+[units]
+gui = "fedbiomed-gui.service"
+[containers]
+node = "fedbiomed-vpn-node-*"
+[edge]
+[windows.installation]
+components = ["node"]
+longest = "1h30m"
+through = "http-proxy"
+[windows.key-negotiation]
+peers = ["researcher", "vpnserver"]
+longest = "10m"
+)");
+	int bound = 0;
+	for (int round = 0; round < 20000; round++) {
+		const std::string text = mutator.next();
+		auto site = parse_site(text, "s.toml");
+		ASSERT_TRUE(good_or_told(site, "s.toml")) << text;
+		if (!site || site->windows.size() != 2 || site->more_scenarios.size() != 1)
+			continue;
+		for (auto &[name, host] : site->hosts)
+			host.addresses = {*Prefix::parse("192.0.2.7")};
+		const auto policy = bind(matrices, *site);
+		ASSERT_TRUE(policy || policy.error().code == Exit::policy);
+		if (policy) {
+			bound++;
+			const auto back = from_canonical(canonical(*policy));
+			ASSERT_TRUE(back) << back.error().message << text;
+			ASSERT_EQ(canonical(*back), canonical(*policy));
+		}
+	}
+	EXPECT_GT(bound, 100); // else this tests nothing
 }
 
 TEST(Mutation, Pages)

@@ -79,16 +79,47 @@ TEST_P(Page, ScenariosOfBothForms)
 	EXPECT_EQ(scenario(matrices, "node-vpn").title, "Running with VPN/containers");
 }
 
+Matrix shipped(const std::string &name)
+{
+	const std::string file = WEIR_SOURCE_DIR "/policies/" + name + ".toml";
+	auto matrix = parse_matrix(*read_file(file), file);
+	EXPECT_TRUE(matrix) << matrix.error().message;
+	return matrix ? *matrix : Matrix{};
+}
+
 TEST_P(Page, ThePoliciesThatShipAreThePage)
 {
 	const auto matrices = imported(GetParam());
-	for (const std::string name : {"node-native", "researcher-native"}) {
-		const std::string file = std::string(WEIR_SOURCE_DIR "/policies/") + name + ".toml";
-		const auto matrix = parse_matrix(*read_file(file), file);
-		ASSERT_TRUE(matrix) << matrix.error().message;
-		EXPECT_EQ(matrix->scenario, name);
-		EXPECT_EQ(difference(*matrix, scenario(matrices, name)), "");
-		EXPECT_EQ(matrix->title, scenario(matrices, name).title);
+	for (const Matrix &page : matrices) {
+		const Matrix matrix = shipped(page.scenario);
+		EXPECT_EQ(matrix.scenario, page.scenario);
+		EXPECT_EQ(difference(matrix, page), "");
+		EXPECT_EQ(matrix.title, page.title);
+	}
+}
+
+TEST(ShippedPolicies, SayWhatThePageHasNot)
+{
+	using testing::IsEmpty;
+	for (const char *name :
+	     {"installation", "node-native", "researcher-native", "node-docker", "researcher-docker"}) {
+		EXPECT_THAT(beyond_page(shipped(name)), IsEmpty());
+		EXPECT_THAT(narrower_than_page(shipped(name)), IsEmpty());
+	}
+	EXPECT_THAT(
+		beyond_page(shipped("node-vpn")),
+		ElementsAre("| out | node | researcher | TCP/50051 | gRPC/TLS | backend | mandatory | node-researcher "
+			    "communications, inside the tunnel | zone tunnel | user node |",
+			    "| in | localhost (host) | gui | TCP/8443 | HTTPS | user | optional | node GUI (published "
+			    "to host) |"));
+	EXPECT_THAT(
+		narrower_than_page(shipped("node-vpn")),
+		ElementsAre("| out | node | vpnserver | UDP/51820 | WireGuard | backend | mandatory |  | user 0 |"));
+	EXPECT_EQ(beyond_page(shipped("researcher-vpn")).size(), 3u);
+	// Of what the page has no table for, every row says so.
+	for (const char *name : {"vpnserver", "key-negotiation"}) {
+		const Matrix matrix = shipped(name);
+		EXPECT_EQ(beyond_page(matrix).size(), matrix.rows.size());
 	}
 }
 
@@ -110,6 +141,46 @@ TEST_P(Page, ThroughAFileAndBack)
 
 INSTANTIATE_TEST_SUITE_P(, Page, testing::Values(markdown_page, text_page),
 			 [](const auto &page) { return page.param.ends_with("md") ? "Markdown" : "Text"; });
+
+TEST(PageRows, WhatSaysThatThePageHasItNotIsNoDifference)
+{
+	const Matrix page = import_page(*read_file(text_page), "page")->front();
+	Matrix policy = page;
+	Row more = page.rows[0];
+	more.destination = "x";
+	more.on_page = false;
+	policy.rows.push_back(more);
+	EXPECT_EQ(difference(policy, page), "");
+	EXPECT_EQ(beyond_page(policy).size(), 1u);
+	policy.rows.back().on_page = true;
+	EXPECT_NE(difference(policy, page), "");
+	// It does not stand for a row of the page, either.
+	policy = page;
+	policy.rows[0].on_page = false;
+	EXPECT_NE(difference(policy, page), "");
+}
+
+TEST(PageRows, AUserIsNoDifferenceButIsTold)
+{
+	Matrix page;
+	page.rows.push_back({"a", Direction::out, "node", "r", {6, 1, 1}, "s", "host", Status::mandatory, ""});
+	Matrix policy = page;
+	policy.rows[0].user = "0";
+	EXPECT_EQ(difference(policy, page), "");
+	EXPECT_THAT(narrower_than_page(policy),
+		    ElementsAre("| out | node | r | TCP/1 | s | host | mandatory |  | user 0 |"));
+	for (const char *user : {"0", "4294967294", "node", "a b"}) {
+		policy.scenario = "s";
+		policy.title = "T";
+		policy.component = "node";
+		policy.rows[0].user = user;
+		policy.rows[0].on_page = false;
+		const auto again = parse_matrix(to_toml(policy), "m.toml");
+		ASSERT_TRUE(again) << again.error().message;
+		EXPECT_EQ(again->rows[0].user, user);
+		EXPECT_FALSE(again->rows[0].on_page);
+	}
+}
 
 TEST(PageRows, ARowInsideATunnelIsNotThePages)
 {

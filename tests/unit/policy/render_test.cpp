@@ -153,6 +153,99 @@ TEST(Render, JsonOfAnEdge)
 	EXPECT_FALSE(nlohmann::json::parse(as_json(example())).contains("edge"));
 }
 
+BoundPolicy example_with_everything()
+{
+	BoundPolicy policy = example();
+	policy.rows[0].row.user = "node";
+	policy.rows[0].user = 1001;
+	policy.rows[0].peers = {*Prefix::parse("192.0.2.7")};
+	policy.off[0].on_page = false;
+	BoundRow web = policy.rows[0];
+	web.row.id = "web@node";
+	web.row.destination = "Internet";
+	web.row.user = "0";
+	web.row.comment = "";
+	web.user = 0;
+	web.peers = {*Prefix::parse("0.0.0.0/0")};
+	policy.windows = {{"installation", 5400, {web}}};
+	web.window = "installation";
+	web.deadline = 17;
+	policy.rows.push_back(web);
+	policy.openings = {{"installation", 1, 2, 17, "alice", "because"}};
+	policy.hosts = {
+		{"researcher", {"r.example.org", {*Prefix::parse("192.0.2.0/24")}, {*Prefix::parse("192.0.2.7")}}}};
+	policy.resolvers = {"192.0.2.53"};
+	return policy;
+}
+
+TEST(Render, TableOfEverything)
+{
+	EXPECT_EQ(as_table(example_with_everything()), R"(node-native: Running
+
+  gui, node  /c/node  loopback is open
+
+  #    id        dir  source     destination  port       service   type     status     comment  user         page  window
+  0    grpc      out  node       researcher   TCP/50051  gRPC/TLS  backend  mandatory  a | b    node (1001)
+  1    web@node  out  node       Internet     TCP/50051  gRPC/TLS  backend  mandatory           0                  installation
+  off  gui       in   localhost  gui          TCP/8484   HTTP      user     optional   é                     no
+
+window installation, open for at most 1h30m at a time
+  where    id        zone     dir  source  destination  port       service   type     status     comment  user  page  window
+  /c/node  web@node  network  out  node    Internet     TCP/50051  gRPC/TLS  backend  mandatory           0
+
+  researcher  192.0.2.7 (r.example.org, within 192.0.2.0/24)
+  Internet    0.0.0.0/0
+
+  names are looked up at: 192.0.2.53
+
+  off: optional rows that the site has not turned on
+)");
+}
+
+TEST(Render, MarkdownOfEverything)
+{
+	BoundPolicy policy = example_with_everything();
+	policy.rows.pop_back();
+	EXPECT_EQ(
+		as_markdown(policy),
+		R"(| dir | source machine | destination machine | destination port | service  | type    | status    | comment | user        | page |
+| --- | -------------- | ------------------- | ---------------- | -------- | ------- | --------- | ------- | ----------- | ---- |
+| out | node           | researcher          | TCP/50051        | gRPC/TLS | backend | mandatory | a \| b  | node (1001) |      |
+
+## window installation (at most 1h30m)
+
+| dir | source machine | destination machine | destination port | service  | type    | status    | comment | user | page |
+| --- | -------------- | ------------------- | ---------------- | -------- | ------- | --------- | ------- | ---- | ---- |
+| out | node           | Internet            | TCP/50051        | gRPC/TLS | backend | mandatory |         | 0    |      |
+)");
+}
+
+TEST(Render, JsonOfEverything)
+{
+	const auto facts = nlohmann::json::parse(as_json(example_with_everything()));
+	const auto &grpc = facts.at("rows").at(0);
+	EXPECT_EQ(grpc.at("user"), "node");
+	EXPECT_EQ(grpc.at("uid"), 1001);
+	EXPECT_FALSE(grpc.contains("deadline"));
+	EXPECT_FALSE(grpc.contains("page"));
+	const auto &web = facts.at("rows").at(1);
+	EXPECT_EQ(web.at("window"), "installation");
+	EXPECT_EQ(web.at("deadline"), 17);
+	EXPECT_EQ(web.at("uid"), 0);
+	EXPECT_FALSE(facts.at("off").at(0).at("page"));
+	EXPECT_EQ(facts.at("windows").at(0).at("longest"), 5400);
+	EXPECT_EQ(facts.at("windows").at(0).at("rows").at(0).at("id"), "web@node");
+	EXPECT_EQ(facts.at("openings").at(0).at("by"), "alice");
+	EXPECT_FALSE(facts.at("openings").at(0).contains("closed"));
+	EXPECT_EQ(facts.at("hosts").at(0).at("host"), "r.example.org");
+	EXPECT_EQ(facts.at("hosts").at(0).at("within"), nlohmann::json{"192.0.2.0/24"});
+	EXPECT_EQ(facts.at("resolvers"), nlohmann::json{"192.0.2.53"});
+	const auto plain = nlohmann::json::parse(as_json(example()));
+	for (const char *key : {"windows", "openings", "hosts", "resolvers"})
+		EXPECT_FALSE(plain.contains(key));
+	EXPECT_FALSE(plain.at("rows").at(0).contains("user"));
+}
+
 TEST(Render, RowsThatShipWithWeirAreShown)
 {
 	BoundPolicy policy = example();
