@@ -143,11 +143,6 @@ TEST_F(Names, WhatCannotBeLookedUpIsAnErrorAndThePolicyStays)
 {
 	apply(site());
 	const auto before = digest();
-	struct Case {
-		std::string file;
-		int status;
-		std::vector<std::string> words;
-	};
 	const auto bad = [&](const std::string &host, const std::string &within, const std::string &resolver, int code,
 			     const std::vector<std::string> &words) {
 		const auto file = site(host, within, resolver);
@@ -322,14 +317,35 @@ protected:
 
 TEST_F(NamesAtTheEdge, OwnLookUpsNeedTheirRow)
 {
-	apply(site_with_edge(false));
+	const Finished done = at_node({"apply", site_with_edge(false)});
+	EXPECT_EQ(done.status, 3) << done.err;
+	EXPECT_NE(done.err.find("dns-servers"), std::string::npos) << "what to do: " << done.err;
+}
+
+TEST_F(NamesAtTheEdge, WhatTheEdgeRefusesIsAnErrorThatSaysSo)
+{
+	apply(site_with_edge(true));
 	const auto before = digest();
-	const Finished again = at_node({"apply", site_with_edge(false)});
-	EXPECT_EQ(again.status, 1) << again.err;
-	EXPECT_NE(again.err.find("dns-udp"), std::string::npos) << "what to do: " << again.err;
-	follow("1s");
-	ASSERT_TRUE(recorded("name_failed"));
+	const Finished done = at_node({"apply", site("researcher.lab", "192.0.2.0/24", "203.0.113.7:443")});
+	EXPECT_EQ(done.status, 1) << done.err;
+	EXPECT_NE(done.err.find("dns-udp"), std::string::npos) << "what to do: " << done.err;
 	EXPECT_EQ(digest(), before);
+}
+
+TEST_F(NamesAtTheEdge, AtBootTheAddressComesLater)
+{
+	dns_->stop();
+	const auto file = site_with_edge(true);
+	EXPECT_EQ(at_node({"apply", file}).status, 1);
+	const Finished done = at_node({"apply", "--names-later", file});
+	ASSERT_EQ(done.status, 0) << done.err;
+	EXPECT_NE(done.err.find("warning"), std::string::npos) << done.err;
+	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::refused));
+	EXPECT_EQ(at_node({"status"}).status, 0) << at_node({"status"}).err;
+	follow();
+	ASSERT_TRUE(recorded("name_failed"));
+	dns_->start();
+	ASSERT_TRUE(recorded("name_changed", 1, Millis(45000)));
 	EXPECT_TRUE(connects(researcher4));
 }
 
