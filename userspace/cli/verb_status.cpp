@@ -83,6 +83,7 @@ const char *zone_name(std::uint8_t zone)
 std::vector<std::string> texts(const std::vector<Prefix> &prefixes)
 {
 	std::vector<std::string> all;
+	all.reserve(prefixes.size());
 	for (const auto &each : prefixes)
 		all.push_back(each.text());
 	return all;
