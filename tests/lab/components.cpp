@@ -239,11 +239,16 @@ TEST_F(Components, GapOfARestartedContainerIsStated)
 	witnesses().quiet();
 	const int starts = rounds(16);
 	int quicker = 0;
+	std::size_t held = 0;
 	for (int i = 0; i < starts; ++i) {
 		container.run_to_its_end();
-		quicker += leaked() > 0 ? 1 : 0;
-		ASSERT_TRUE(running.has("component_held", static_cast<std::size_t>(i) + 1));
+		if (leaked() > 0) { // it may have ended before anybody could hold it
+			quicker++;
+			continue;
+		}
+		ASSERT_TRUE(running.has("component_held", ++held));
 	}
+	ASSERT_GT(held, 0u);
 	std::vector<std::int64_t> gaps;
 	for (const auto &record : running.records("component_held"))
 		gaps.push_back(field(record, "weir.component.gap_us").get<std::int64_t>());
