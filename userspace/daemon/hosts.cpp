@@ -33,6 +33,7 @@ template <typename List>
 std::vector<std::string> texts(const List &list)
 {
 	std::vector<std::string> all;
+	all.reserve(list.size());
 	for (const auto &each : list)
 		all.push_back(each.text());
 	return all;

@@ -27,6 +27,7 @@ std::vector<Prefix> KeptAddresses::after(const std::vector<Prefix> &answer, std:
 			return std::pair(each.second.lacked == 0, each.second.last);
 		}));
 	std::vector<Prefix> all;
+	all.reserve(seen_.size());
 	for (const auto &[address, sight] : seen_)
 		all.push_back(address);
 	return all;

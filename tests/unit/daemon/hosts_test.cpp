@@ -110,7 +110,7 @@ protected:
 		return all;
 	}
 	/// As the daemon does: a tick now and then, and a look when there is something to see.
-	bool until(const std::function<bool()> &condition, std::chrono::milliseconds longest = std::chrono::seconds(3))
+	bool until(const std::function<bool()> &condition, std::chrono::milliseconds longest = std::chrono::seconds(10))
 	{
 		const auto end = std::chrono::steady_clock::now() + longest;
 		while (!condition()) {
@@ -146,7 +146,7 @@ protected:
 		   .retry = 20 * ms,
 		   .longest_retry = 80 * ms,
 		   .say_again = 60 * second,
-		   .keep = 300 * ms,
+		   .keep = 1500 * ms,
 		   .look_up = 150 * ms};
 	Hosts hosts_{kernel::Where{}, pace_};
 	std::optional<Sink> sink_;
