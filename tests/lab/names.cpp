@@ -143,11 +143,6 @@ TEST_F(Names, WhatCannotBeLookedUpIsAnErrorAndThePolicyStays)
 {
 	apply(site());
 	const auto before = digest();
-	struct Case {
-		std::string file;
-		int status;
-		std::vector<std::string> words;
-	};
 	const auto bad = [&](const std::string &host, const std::string &within, const std::string &resolver, int code,
 			     const std::vector<std::string> &words) {
 		const auto file = site(host, within, resolver);
@@ -222,40 +217,6 @@ TEST_F(NamesFollowed, NewAddressAtOnceAndTheOldOneUntilItsTimeIsOver)
 		<< seen.out;
 }
 
-TEST_F(NamesFollowed, LyingAnswerIsRefusedAndReported)
-{
-	apply(site());
-	follow("1s");
-	const auto before = digest();
-	dns_->set({internet4});
-	ASSERT_TRUE(recorded("name_refused"));
-	std::this_thread::sleep_for(Millis(16000)); // three more
-	EXPECT_EQ(digest(), before);
-	EXPECT_TRUE(connects(researcher4));
-	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 50051), Reach::refused));
-	EXPECT_EQ(records("name_refused").size(), 1u) << "once, not with every answer";
-	EXPECT_EQ(field(records("name_refused")[0], "weir.name.refused"), json({internet4}));
-}
-
-TEST_F(NamesFollowed, ResolverThatIsMuteOrGoneLeavesThePolicyInForce)
-{
-	apply(site());
-	follow("1s");
-	const auto before = digest();
-	dns_->pause();
-	ASSERT_TRUE(recorded("name_failed"));
-	EXPECT_EQ(field(records("name_failed")[0], "weir.name.problem"), "no_answer");
-	EXPECT_TRUE(connects(researcher4));
-	dns_->stop();
-	ASSERT_TRUE(recorded("name_failed", 2)) << "another problem";
-	EXPECT_EQ(field(records("name_failed")[1], "weir.name.problem"), "unreachable");
-	EXPECT_TRUE(connects(researcher4));
-	EXPECT_EQ(digest(), before);
-	dns_->start();
-	ASSERT_TRUE(recorded("name_answered", 1, Millis(45000)));
-	EXPECT_EQ(digest(), before);
-}
-
 TEST_F(NamesFollowed, StreamGoesOnThroughRoundRobin)
 {
 	apply(site());
@@ -282,6 +243,42 @@ TEST_F(NamesFollowed, StreamGoesOnThroughRoundRobin)
 	EXPECT_EQ(generation(), before + 1);
 	EXPECT_TRUE(connects(intruder4));
 	EXPECT_TRUE(connects(researcher4));
+}
+
+class NamesGoneWrong : public LabTestWithNames {};
+
+TEST_F(NamesGoneWrong, LyingAnswerIsRefusedAndReported)
+{
+	apply(site());
+	follow("1s");
+	const auto before = digest();
+	dns_->set({internet4});
+	ASSERT_TRUE(recorded("name_refused"));
+	std::this_thread::sleep_for(Millis(16000)); // three more
+	EXPECT_EQ(digest(), before);
+	EXPECT_TRUE(connects(researcher4));
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 50051), Reach::refused));
+	EXPECT_EQ(records("name_refused").size(), 1u) << "once, not with every answer";
+	EXPECT_EQ(field(records("name_refused")[0], "weir.name.refused"), json({internet4}));
+}
+
+TEST_F(NamesGoneWrong, ResolverThatIsMuteOrGoneLeavesThePolicyInForce)
+{
+	apply(site());
+	follow("1s");
+	const auto before = digest();
+	dns_->pause();
+	ASSERT_TRUE(recorded("name_failed"));
+	EXPECT_EQ(field(records("name_failed")[0], "weir.name.problem"), "no_answer");
+	EXPECT_TRUE(connects(researcher4));
+	dns_->stop();
+	ASSERT_TRUE(recorded("name_failed", 2)) << "another problem";
+	EXPECT_EQ(field(records("name_failed")[1], "weir.name.problem"), "unreachable");
+	EXPECT_TRUE(connects(researcher4));
+	EXPECT_EQ(digest(), before);
+	dns_->start();
+	ASSERT_TRUE(recorded("name_answered", 1, Millis(45000)));
+	EXPECT_EQ(digest(), before);
 }
 
 /// Host services with the port that dnsmasq has here.
@@ -322,14 +319,35 @@ protected:
 
 TEST_F(NamesAtTheEdge, OwnLookUpsNeedTheirRow)
 {
-	apply(site_with_edge(false));
+	const Finished done = at_node({"apply", site_with_edge(false)});
+	EXPECT_EQ(done.status, 3) << done.err;
+	EXPECT_NE(done.err.find("dns-servers"), std::string::npos) << "what to do: " << done.err;
+}
+
+TEST_F(NamesAtTheEdge, WhatTheEdgeRefusesIsAnErrorThatSaysSo)
+{
+	apply(site_with_edge(true));
 	const auto before = digest();
-	const Finished again = at_node({"apply", site_with_edge(false)});
-	EXPECT_EQ(again.status, 1) << again.err;
-	EXPECT_NE(again.err.find("dns-udp"), std::string::npos) << "what to do: " << again.err;
-	follow("1s");
-	ASSERT_TRUE(recorded("name_failed"));
+	const Finished done = at_node({"apply", site("researcher.lab", "192.0.2.0/24", "203.0.113.7:443")});
+	EXPECT_EQ(done.status, 1) << done.err;
+	EXPECT_NE(done.err.find("dns-udp"), std::string::npos) << "what to do: " << done.err;
 	EXPECT_EQ(digest(), before);
+}
+
+TEST_F(NamesAtTheEdge, AtBootTheAddressComesLater)
+{
+	dns_->stop();
+	const auto file = site_with_edge(true);
+	EXPECT_EQ(at_node({"apply", file}).status, 1);
+	const Finished done = at_node({"apply", "--names-later", file});
+	ASSERT_EQ(done.status, 0) << done.err;
+	EXPECT_NE(done.err.find("warning"), std::string::npos) << done.err;
+	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::refused));
+	EXPECT_EQ(at_node({"status"}).status, 0) << at_node({"status"}).err;
+	follow();
+	ASSERT_TRUE(recorded("name_failed"));
+	dns_->start();
+	ASSERT_TRUE(recorded("name_changed", 1, Millis(45000)));
 	EXPECT_TRUE(connects(researcher4));
 }
 
