@@ -156,7 +156,7 @@ protected:
 TEST_F(HostsTest, NewAddressIsOnePublicationAndOneRecord)
 {
 	zone_.set({"192.0.2.11"});
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
+	ASSERT_TRUE(until([] { return in_force().size() >= 2; }));
 	EXPECT_THAT(in_force(), ElementsAre("192.0.2.10", "192.0.2.11")) << "who is connected stays so";
 	EXPECT_EQ(fake().generation, 2u);
 	const auto changed = records("name_changed");
@@ -175,7 +175,7 @@ TEST_F(HostsTest, NewAddressIsOnePublicationAndOneRecord)
 TEST_F(HostsTest, OldAddressGoesLater)
 {
 	zone_.set({"192.0.2.11"});
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
+	ASSERT_TRUE(until([] { return in_force().size() >= 2; }));
 	const auto begin = std::chrono::steady_clock::now();
 	ASSERT_TRUE(until([] { return in_force().size() == 1; }));
 	EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(200));
@@ -221,7 +221,7 @@ TEST_F(HostsTest, AnswerOutsideIsRefusedAndRecordedOnce)
 TEST_F(HostsTest, OfAnAnswerOnlyWhatIsInsideIsTaken)
 {
 	zone_.set({"192.0.2.11", "203.0.113.7", "127.0.0.1", "192.0.2.64"});
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
+	ASSERT_TRUE(until([] { return in_force().size() >= 2; }));
 	EXPECT_THAT(in_force(), ElementsAre("192.0.2.10", "192.0.2.11"));
 	const auto refused = records("name_refused");
 	ASSERT_THAT(refused, SizeIs(1));
@@ -281,8 +281,9 @@ TEST_F(HostsTest, WhileAnotherChangesThePolicyItWaits)
 	EXPECT_THAT(in_force(), ElementsAre("192.0.2.10"));
 	zone_.set({"192.0.2.12"});
 	fake().locked = false;
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
-	EXPECT_THAT(in_force(), ElementsAre("192.0.2.10", "192.0.2.11")) << "the answer that it had";
+	ASSERT_TRUE(until([&] { return !records("name_changed").empty(); }));
+	EXPECT_EQ(records("name_changed")[0]["weir"]["name"]["after"], Json({"192.0.2.10", "192.0.2.11"}))
+		<< "the answer that it had";
 }
 
 TEST_F(HostsTest, WhatCannotBePublishedIsNotTriedForEver)
@@ -291,7 +292,7 @@ TEST_F(HostsTest, WhatCannotBePublishedIsNotTriedForEver)
 	zone_.set({"192.0.2.11"});
 	ASSERT_TRUE(until([&] { return records("name_failed").size() == 1; }));
 	fake().locked = false;
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
+	ASSERT_TRUE(until([] { return in_force().size() >= 2; }));
 }
 
 TEST_F(HostsTest, AnotherPolicyIsFollowedInstead)
@@ -302,7 +303,7 @@ TEST_F(HostsTest, AnotherPolicyIsFollowedInstead)
 	add("vpnserver", "vpn.example.org");
 	fake().generation++;
 	zone_.set({"192.0.2.12"});
-	ASSERT_TRUE(until([] { return in_force().size() == 2; }));
+	ASSERT_TRUE(until([] { return in_force().size() >= 2; }));
 	EXPECT_EQ(server_.asked().back().name, "vpn.example.org");
 	EXPECT_THAT(records("name_changed"), SizeIs(1));
 }
