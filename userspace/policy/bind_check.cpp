@@ -249,6 +249,7 @@ Result<> Binder::resolvers() const
 Result<> Binder::twice() const
 {
 	std::vector<const BoundRow *> rows;
+	rows.reserve(policy_.rows.size());
 	for (const BoundRow &bound : policy_.rows) {
 		rows.push_back(&bound);
 	}

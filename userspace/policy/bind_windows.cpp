@@ -72,8 +72,8 @@ std::vector<Binder::Holder> Binder::holders_of(const WindowRule &rule) const
 {
 	std::vector<Holder> holders;
 	if (rule.components.empty()) {
-		for (std::uint8_t scope = 0; scope < policy_.cgroups(); scope++) {
-			holders.push_back({policy_.scopes[scope].components.front(), scope});
+		for (std::size_t scope = 0; scope < policy_.cgroups(); scope++) {
+			holders.push_back({policy_.scopes[scope].components.front(), static_cast<std::uint8_t>(scope)});
 		}
 		return holders;
 	}
