@@ -212,7 +212,7 @@ TEST_F(Windows, EndsOnTimeWithEveryProcessOfWeirDead)
 	const auto seen = arrivals.take();
 	ASSERT_FALSE(seen.empty());
 	EXPECT_LE(seen.back().at, end + tolerance()) << (seen.back().at - end) / 1000 << " µs late";
-	EXPECT_GE(seen.back().at, end - 5 * tolerance()) << (end - seen.back().at) / 1000 << " µs early";
+	EXPECT_GE(seen.back().at, end - 250 * millisecond) << (end - seen.back().at) / 1000 << " µs early";
 	EXPECT_EQ(reach(), "refused EPERM");
 	EXPECT_EQ(list()["open"].size(), 0U);
 	EXPECT_EQ(list()["ended"][0]["how"], "expired");
