@@ -125,6 +125,7 @@ Result<> WindowReader::peers()
 			continue;
 		}
 		std::vector<std::string> known;
+		known.reserve(site_.names.size() + site_.hosts.size());
 		for (const auto &[name, addresses] : site_.names) {
 			known.push_back(name);
 		}
