@@ -9,6 +9,7 @@
   grpc_peer.py node ADDRESS [--once]        a node's life: probe, the researcher's certificate, three channels with
                                             keep-alives, one long request; a line for each thing that happens. What
                                             breaks is tried again after 2 s; with --once it is the end, exit 10
+  WEIR_PACE_MS (50): between the parts of an answer without end; WEIR_KEEPALIVE_MS (60000)
 
 The node fetches tasks and the researcher streams them, as Fed-BioMed does: the node always calls.
 """
@@ -26,6 +27,7 @@ from concurrent import futures
 import grpc
 
 SERVICE = "weir.test.Researcher"
+PACE = int(os.environ.get("WEIR_PACE_MS", "50")) / 1000
 
 
 def echo(request, _context):
@@ -38,12 +40,12 @@ def stream(request, _context):
 
 
 def feed(request, context):
-    """A request as long as the node wants: something every 50 ms."""
+    """A request as long as the node wants: something all the time."""
     number = 0
     while context.is_active():
         yield request + b" " + str(number).encode()
         number += 1
-        time.sleep(0.05)
+        time.sleep(PACE)
 
 
 def server(certificate, key, port):
@@ -119,7 +121,7 @@ def live(host, port):
                     ended.put(f"a gap from {last} to {number}")
                     return
                 last = number
-                if number % 10 == 0:
+                if number % 10 == 0 or PACE >= 0.5:
                     say("fed", number)
             ended.put("the feed ended")
         except grpc.RpcError as error:
@@ -134,7 +136,7 @@ def live(host, port):
             if number % 5 == 0:
                 say("asked", number)
             number += 1
-            time.sleep(0.1)
+            time.sleep(2 * PACE)
         raise OSError(ended.get())
     finally:
         for channel in channels:
