@@ -2,6 +2,7 @@
 #include "tests/lab/scenario_test.h"
 
 #include <fstream>
+#include <set>
 #include <sys/utsname.h>
 
 namespace weir::test {
@@ -88,10 +89,23 @@ void LabTestOfScenario::expect_open(const std::vector<Beside> &all)
 	}
 }
 
+std::uint64_t LabTestOfScenario::refusals() const
+{
+	std::uint64_t sum = 0;
+	std::set<std::string> counted;
+	for (const Host &host : held_)
+		if (counted.insert(host.name).second)
+			sum += field(nlohmann::json::parse(weir_at(host, {"--json", "status"}).out), "events.refused")
+				       .get<std::uint64_t>();
+	return sum;
+}
+
 void LabTestOfScenario::expect_refused(const std::vector<Beside> &all)
 {
 	for (const Beside &each : all) {
+		const auto before = refusals();
 		const Outcome outcome = each.attempt();
+		EXPECT_GT(refusals(), before) << each.row << ", beside it " << each.what;
 		// A datagram that was dropped on the way is sent, as far as its sender can tell.
 		EXPECT_TRUE(outcome.is_stopped() || outcome.reach == Reach::sent)
 			<< each.row << ", beside it " << each.what << ": " << outcome.text();

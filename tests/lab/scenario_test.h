@@ -46,7 +46,7 @@ protected:
 	void allowed(const std::string &row, const std::string &software, const std::string &problem);
 	/// Before there is a policy.
 	static void expect_open(const std::vector<Beside> &);
-	/// Under the policy: it is stopped, and nothing of it arrives at another host of the lab.
+	/// Under the policy: it is stopped, and a host that is held has counted it as refused.
 	void expect_refused(const std::vector<Beside> &);
 	/// As one of expect_refused(), when the test has seen for itself that it was stopped.
 	void refused(const std::string &row, const std::string &what) { note(row, "refused", what); }
@@ -58,6 +58,7 @@ protected:
 
 private:
 	static std::vector<std::string> command_at(const Host &, const std::vector<std::string> &words);
+	std::uint64_t refusals() const; ///< of all hosts that are held
 	void note(const std::string &row, const std::string &kind, const std::string &what);
 	std::string scenario_;
 	std::vector<Host> held_;

@@ -71,7 +71,7 @@ protected:
 						 peer->address + "/32";
 		} else {
 			peers = " peer \"$(cat " + key(server_) + ".pub)\" endpoint " + server4 +
-				":51820 allowed-ips 10.220.0.0/14 persistent-keepalive 5"; // so that the server knows where it is
+				":51820 allowed-ips 10.220.0.0/14 persistent-keepalive 1"; // so that the server knows where it is
 		}
 		shell(end.spot.netns, "wg set " + end.interface + " listen-port 51820 private-key " + key(end) + peers +
 					      " && ip address add " + end.address + "/32 dev " + end.interface +
