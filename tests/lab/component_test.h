@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of components share: real containers by runc and crun, and `weir run` beside them.
+// What tests of components share: real containers by runc, crun and Podman, and `weir run` beside them.
 #pragma once
 
 #include "tests/lab/lab_test.h"
@@ -59,7 +59,7 @@ inline void prepare_for_runtimes()
 	if (cgroup2_mount() != "/sys/fs/cgroup" && (::umount2("/sys/fs/cgroup", MNT_DETACH) != 0 ||
 						    ::mount("none", "/sys/fs/cgroup", "cgroup2", 0, nullptr) != 0))
 		raise("mounting cgroup2");
-	for (const char *state : {"/run/runc", "/run/crun"}) {
+	for (const char *state : {"/run/runc", "/run/crun", "/run/libpod", "/run/containers", "/var/lib/containers"}) {
 		std::filesystem::create_directories(state);
 		if (::mount("none", state, "tmpfs", 0, "mode=0700") != 0)
 			raise(state);
@@ -145,6 +145,60 @@ private:
 	std::string cgroup_;
 	std::string bundle_;
 	bool running_ = false;
+};
+
+/// A container of Podman's on the node's network, of the host's own /usr. Its cgroup is called by a number of Podman's.
+class PodmanContainer {
+public:
+	PodmanContainer(const Lab &lab, std::string name, const std::string &parent,
+			const std::vector<std::string> &argv)
+		: name_(std::move(name))
+	{
+		namespace fs = std::filesystem;
+		const std::string root = lab.directory() + "/podman-" + name_;
+		for (const char *each : {"usr", "proc", "dev", "sys", "etc", "run", "tmp"})
+			fs::create_directories(root + "/" + each);
+		for (const char *each : {"bin", "lib", "lib64"}) {
+			std::error_code there;
+			fs::create_directory_symlink(std::string("usr/") + each, root + "/" + each, there);
+		}
+		// What a machine may lack, or forbid its root: a pids controller, higher limits, filters of devices.
+		std::vector<std::string> words{"run",
+					       "--detach",
+					       "--name",
+					       name_,
+					       "--privileged",
+					       "--pids-limit=-1",
+					       "--ulimit=nofile=512:512",
+					       "--ulimit=nproc=512:512",
+					       "--cgroup-parent",
+					       parent.substr(cgroup2_mount().size()),
+					       "--network",
+					       "ns:/proc/" + std::to_string(::getpid()) + "/fd/" +
+						       std::to_string(lab.node()),
+					       "--volume",
+					       "/usr:/usr:ro",
+					       "--rootfs",
+					       root};
+		words.insert(words.end(), argv.begin(), argv.end());
+		const Finished done = podman(words);
+		if (done.status != 0)
+			throw std::runtime_error("podman run: " + done.err);
+		cgroup_ = parent + "/libpod-" + done.out.substr(0, done.out.find('\n'));
+	}
+	PodmanContainer(const PodmanContainer &) = delete;
+	PodmanContainer &operator=(const PodmanContainer &) = delete;
+	~PodmanContainer() { (void)podman({"rm", "--force", "--time", "0", name_}); }
+	[[nodiscard]] const std::string &cgroup() const { return cgroup_; }
+
+private:
+	static Finished podman(std::vector<std::string> words)
+	{
+		words.insert(words.begin(), {"podman", "--cgroup-manager", "cgroupfs"});
+		return execute(words, "", {}, Millis(30000));
+	}
+	std::string name_;
+	std::string cgroup_;
 };
 
 } // namespace weir::test

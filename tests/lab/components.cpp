@@ -103,6 +103,24 @@ TEST_F(Components, CrunContainerIsHeldByItsName)
 	EXPECT_EQ(exit_of_status(), 0);
 }
 
+TEST_F(Components, PodmanContainerIsHeldByItsName)
+{
+	const PodmanContainer container(lab(), "weir-lab-node-p", lab().cgroup("containers"), sleeping);
+	lab().apply(site());
+	expect_held(container.cgroup());
+	EXPECT_EQ(lab().status().at("cgroups")[0].at("found"), nlohmann::json::array({container.cgroup()}));
+	EXPECT_EQ(exit_of_status(), 0);
+}
+
+TEST_F(Components, PodmanContainerIsHeldWhenItStarts)
+{
+	ASSERT_EQ(try_apply(site(), {"--await"}).status, 0);
+	const Running running(lab());
+	const PodmanContainer container(lab(), "weir-lab-node-q", lab().cgroup("containers"), sleeping);
+	ASSERT_TRUE(running.has("component_held"));
+	expect_held(container.cgroup());
+}
+
 TEST_F(Components, UnitIsHeldByItsName)
 {
 	// As systemd would make them, below a slice: of the test, as the lab is in none.
