@@ -412,7 +412,8 @@ TEST_F(Lifecycle, ManyAtOnceComeOneAfterTheOther)
 {
 	const std::string site = lab().write("site.toml", narrow().text());
 	std::vector<Program> all;
-	for (int i = 0; i < 5; ++i) {
+	const int many = std::getenv("WEIR_TEST_EMULATED") == nullptr ? 5 : 3; // they wait for each other only so long
+	for (int i = 0; i < many; ++i) {
 		all.emplace_back(lab().command({"apply", site}));
 		all.emplace_back(lab().command({i == 2 ? "remove" : "status"}));
 	}

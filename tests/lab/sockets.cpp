@@ -14,7 +14,7 @@ Child connection(const Spot &spot, const std::string &address, std::uint16_t por
 		const Fd fd(::socket(Endpoint(address, 0).family(), SOCK_STREAM, 0));
 		const Outcome outcome = connect_stream(fd.get(), {address, port});
 		channel.send(outcome.text());
-		while (const auto question = channel.receive(Millis(20000))) {
+		while (const auto question = channel.receive(Millis(60000))) {
 			if (question->starts_with("/"))
 				enter_cgroup(*question);
 			channel.send(echoes(fd.get()) ? "echo" : "silence");
