@@ -4,6 +4,8 @@ add_library(weir_options INTERFACE)
 target_include_directories(weir_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/userspace)
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+  # Lines for traces; all else that a debugger could use is a quarter of the compiler's time (the debug preset has it).
+  $<$<OR:$<CONFIG:RelWithDebInfo>,$<BOOL:${WEIR_SANITIZE}>>:-g1>
   $<$<BOOL:${WEIR_SANITIZE}>:-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer>)
 target_link_options(weir_options INTERFACE
   $<$<BOOL:${WEIR_SANITIZE}>:-fsanitize=address,undefined>)
