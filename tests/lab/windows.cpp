@@ -270,6 +270,30 @@ TEST_F(Windows, ConnectionsAreCutWhenItIsClosed)
 	EXPECT_EQ(reach(), "refused EPERM");
 }
 
+// In a time namespace CLOCK_BOOTTIME is another one than the kernel's programs read: an hour there could be a day.
+TEST_F(Windows, ATimeNamespaceOpensNothingForLonger)
+{
+	const std::vector<std::string> elsewhere{"unshare", "--time", "--boottime", "100000", "--fork"};
+	auto possible = elsewhere;
+	possible.push_back("true");
+	if (execute(possible).status != 0)
+		GTEST_SKIP() << "this kernel has no time namespaces";
+	apply(site_text());
+	const auto from_there = [&](const std::vector<std::string> &words) {
+		auto all = elsewhere;
+		const auto command = lab().command(words);
+		all.insert(all.end(), command.begin(), command.end());
+		return execute(all);
+	};
+	const Finished opened = from_there({"window", "open", "web", "--for", "10m", "--reason", "a test"});
+	EXPECT_EQ(opened.status, 1) << opened.out;
+	EXPECT_NE(opened.err.find("time namespace"), std::string::npos) << opened.err;
+	EXPECT_EQ(deadline("web"), 0U);
+	ASSERT_EQ(open("web", "10m").status, 0);
+	EXPECT_EQ(from_there({"apply", lab().write("site.toml", site_text())}).status, 1);
+	EXPECT_EQ(from_there({"remove"}).status, 0) << "out of force it goes from anywhere";
+}
+
 TEST_F(Windows, OpeningAgainExtendsNothing)
 {
 	apply(site_text());
