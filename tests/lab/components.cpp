@@ -121,6 +121,27 @@ TEST_F(Components, PodmanContainerIsHeldWhenItStarts)
 	expect_held(container.cgroup());
 }
 
+// Each of two patterns is exact for itself; that they mean one cgroup shows when it starts.
+TEST_F(Components, TwoNamesOfOneCgroupAreToldWhenItStarts)
+{
+	SiteFile two = lab().native_site();
+	two.optional = {"node-gui"};
+	two.cgroups.clear();
+	two.containers = {{"node", "weir-lab-node-*"}, {"gui", "*-of-both"}};
+	ASSERT_EQ(try_apply(two, {"--await"}).status, 0);
+	const Running running(lab());
+	const auto cgroup = make("weir-lab-node-of-both");
+	ASSERT_TRUE(running.has("component_held", 2));
+	ASSERT_TRUE(running.has("component_ambiguous"));
+	const auto record = running.records("component_ambiguous").front();
+	EXPECT_NE(field(record, "event.reason").get<std::string>().find("both match " + cgroup), std::string::npos)
+		<< record;
+	EXPECT_EQ(exit_of_status(), 6);
+	EXPECT_NE(lab().weir({"status"}).out.find("both match " + cgroup), std::string::npos);
+	remove(cgroup);
+	EXPECT_TRUE(eventually([] { return exit_of_status() == 0; }));
+}
+
 TEST_F(Components, UnitIsHeldByItsName)
 {
 	// As systemd would make them, below a slice: of the test, as the lab is in none.
