@@ -226,7 +226,7 @@ TEST_F(Windows, EndsOnTimeWithEveryProcessOfWeirDead)
 
 /// A datagram is sent while a window admits it, to an address that nobody has until the window is over. What arrives
 /// then: the kernel kept it, behind the gates of the cgroup, until somebody said who has the address.
-class WindowsOfNeighbours : public Windows {
+class NeighbourWindows : public Windows {
 protected:
 	static std::vector<Arrivals::Packet> late(const std::string &more)
 	{
@@ -265,13 +265,13 @@ protected:
 	}
 };
 
-TEST_F(WindowsOfNeighbours, TheEdgeRefusesWhatWaitedPastTheEnd)
+TEST_F(NeighbourWindows, TheEdgeRefusesWhatWaitedPastTheEnd)
 {
 	EXPECT_TRUE(late("[edge]\n").empty());
 	EXPECT_GE(sum("refused"), 1U);
 }
 
-TEST_F(WindowsOfNeighbours, WithoutAnEdgeItIsSent)
+TEST_F(NeighbourWindows, WithoutAnEdgeItIsSent)
 {
 	for (int tries = 0; tries < 3;
 	     ++tries) // it is given up three seconds after it was sent: on a busy machine before
