@@ -483,5 +483,28 @@ TEST_F(Components, ProxyInTheEnvironmentIsWarnedOf)
 		EXPECT_EQ(text.find("secret"), std::string::npos) << text;
 }
 
+// A component's own words, on the terminal of whoever checks the site.
+TEST_F(Components, ACheckRepeatsNothingThatATerminalWouldObey)
+{
+	const auto node = make("weir-lab-node-1");
+	const std::string program = lab().directory() + "/\x1b[31m\xff";
+	fs::create_symlink("/usr/bin/sleep", program);
+	const Program process({"env", "https_proxy=http://192.0.2.99\x1b]0;x\x07\xff:3128", program, "600"}, "",
+			      in(node));
+	const auto file = lab().write("site.toml", site().text());
+	Finished check;
+	ASSERT_TRUE(eventually([&] {
+		check = lab().weir({"check", file});
+		return check.err.find("[31m") != std::string::npos;
+	})) << check.err;
+	EXPECT_NE(check.err.find("https_proxy is set"), std::string::npos) << check.err;
+	EXPECT_EQ(check.err.find('\x1b'), std::string::npos) << check.err;
+	EXPECT_EQ(check.err.find('\xff'), std::string::npos) << check.err;
+	const Finished facts = lab().weir({"--json", "check", file});
+	EXPECT_EQ(facts.status, 0) << facts.err;
+	EXPECT_TRUE(nlohmann::json::accept(facts.out)) << facts.out;
+	fs::remove(program);
+}
+
 } // namespace
 } // namespace weir::test
