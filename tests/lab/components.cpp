@@ -121,6 +121,27 @@ TEST_F(Components, PodmanContainerIsHeldWhenItStarts)
 	expect_held(container.cgroup());
 }
 
+// Each of two patterns is exact for itself; that they mean one cgroup shows when it starts.
+TEST_F(Components, TwoNamesOfOneCgroupAreToldWhenItStarts)
+{
+	SiteFile two = lab().native_site();
+	two.optional = {"node-gui"};
+	two.cgroups.clear();
+	two.containers = {{"node", "weir-lab-node-*"}, {"gui", "*-of-both"}};
+	ASSERT_EQ(try_apply(two, {"--await"}).status, 0);
+	const Running running(lab());
+	const auto cgroup = make("weir-lab-node-of-both");
+	ASSERT_TRUE(running.has("component_held", 2));
+	ASSERT_TRUE(running.has("component_ambiguous"));
+	const auto record = running.records("component_ambiguous").front();
+	EXPECT_NE(field(record, "event.reason").get<std::string>().find("both match " + cgroup), std::string::npos)
+		<< record;
+	EXPECT_EQ(exit_of_status(), 6);
+	EXPECT_NE(lab().weir({"status"}).out.find("both match " + cgroup), std::string::npos);
+	remove(cgroup);
+	EXPECT_TRUE(eventually([] { return exit_of_status() == 0; }));
+}
+
 TEST_F(Components, UnitIsHeldByItsName)
 {
 	// As systemd would make them, below a slice: of the test, as the lab is in none.
@@ -460,6 +481,29 @@ TEST_F(Components, ProxyInTheEnvironmentIsWarnedOf)
 	EXPECT_NE(applied.err.find("https_proxy"), std::string::npos) << applied.err;
 	for (const auto &text : {check.out, check.err, facts.out, applied.out, applied.err})
 		EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+}
+
+// A component's own words, on the terminal of whoever checks the site.
+TEST_F(Components, ACheckRepeatsNothingThatATerminalWouldObey)
+{
+	const auto node = make("weir-lab-node-1");
+	const std::string program = lab().directory() + "/\x1b[31m\xff";
+	fs::create_symlink("/usr/bin/sleep", program);
+	const Program process({"env", "https_proxy=http://192.0.2.99\x1b]0;x\x07\xff:3128", program, "600"}, "",
+			      in(node));
+	const auto file = lab().write("site.toml", site().text());
+	Finished check;
+	ASSERT_TRUE(eventually([&] {
+		check = lab().weir({"check", file});
+		return check.err.find("[31m") != std::string::npos;
+	})) << check.err;
+	EXPECT_NE(check.err.find("https_proxy is set"), std::string::npos) << check.err;
+	EXPECT_EQ(check.err.find('\x1b'), std::string::npos) << check.err;
+	EXPECT_EQ(check.err.find('\xff'), std::string::npos) << check.err;
+	const Finished facts = lab().weir({"--json", "check", file});
+	EXPECT_EQ(facts.status, 0) << facts.err;
+	EXPECT_TRUE(nlohmann::json::accept(facts.out)) << facts.out;
+	fs::remove(program);
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "tests/lab/edge_test.h"
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -197,6 +198,13 @@ TEST_F(NamesFollowed, NewAddressAtOnceAndTheOldOneUntilItsTimeIsOver)
 {
 	apply(site());
 	follow("1s");
+	const Child stream(lab().in_node(), [](Channel &channel) {
+		const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+		channel.send(connect_stream(fd.get(), {researcher4, 50051}).text());
+		char byte = 0;
+		channel.send(::recv(fd.get(), &byte, 1, 0) < 0 ? ::strerrorname_np(errno) : "no error");
+	});
+	ASSERT_EQ(stream.answer(), "connected");
 	const auto before = generation();
 	dns_->set({intruder4});
 	ASSERT_TRUE(recorded("name_changed"));
@@ -205,6 +213,7 @@ TEST_F(NamesFollowed, NewAddressAtOnceAndTheOldOneUntilItsTimeIsOver)
 	EXPECT_EQ(generation(), before + 1);
 	ASSERT_TRUE(recorded("name_changed", 2)) << "three answers lacked it";
 	EXPECT_TRUE(is(tcp(lab().in_node(), researcher4, 50051), Reach::refused));
+	EXPECT_EQ(stream.answer(), "ECONNABORTED") << "it would hang";
 	EXPECT_TRUE(connects(intruder4));
 	EXPECT_EQ(generation(), before + 2) << "one for each change";
 	EXPECT_EQ(at_node({"status"}).status, 0) << at_node({"status"}).err;

@@ -224,6 +224,62 @@ TEST_F(Windows, EndsOnTimeWithEveryProcessOfWeirDead)
 	EXPECT_TRUE(eventually([] { return deadline("web") == 0; })) << "and its rows are taken away";
 }
 
+/// A datagram is sent while a window admits it, to an address that nobody has until the window is over. What arrives
+/// then: the kernel kept it, behind the gates of the cgroup, until somebody said who has the address.
+class NeighbourWindows : public Windows {
+protected:
+	static std::vector<Arrivals::Packet> late(const std::string &more)
+	{
+		constexpr const char *nobody = "192.0.2.77";
+		SiteFile site = lab().native_site();
+		site.names["web"] = {nobody};
+		const Finished applied = at_node(
+			{"apply", lab().write("site.toml", site.text() + "[windows.web]\nlongest = \"30m\"\n" + more)});
+		EXPECT_EQ(applied.status, 0) << applied.err;
+		Arrivals arrivals(lab().intruder());
+		EXPECT_EQ(at_node({"window", "open", "web", "--for", "2s", "--reason", "a test"}).status, 0);
+		const auto end = deadline("web");
+		EXPECT_EQ(run_at(lab().in_node(),
+				 [&] {
+					 const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+					 const Endpoint to(nobody, 443);
+					 return std::to_string(::sendto(fd.get(), "late", 4, 0, to.get(), to.size));
+				 }),
+			  "4");
+		await(end + 50 * millisecond);
+		shell(lab().intruder(), "ip addr add 192.0.2.77/24 dev eth0 && ip neigh flush dev eth0");
+		in_netns(lab().intruder(), [&] { // it asks who has the node's address, and so says who it is itself
+			const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+			const Endpoint from(nobody, 0), to(node4, 9);
+			if (::bind(fd.get(), from.get(), from.size) != 0 ||
+			    ::sendto(fd.get(), "x", 1, 0, to.get(), to.size) != 1)
+				raise("sending from " + std::string(nobody));
+		});
+		std::this_thread::sleep_for(Millis(100));
+		shell(lab().intruder(), "ip addr del 192.0.2.77/24 dev eth0");
+		shell(lab().node(), "ip neigh flush dev eth0");
+		auto all = arrivals.take();
+		std::erase_if(all, [&](const auto &each) { return each.port != 443; });
+		EXPECT_TRUE(std::ranges::all_of(all, [&](const auto &each) { return each.at > end; }));
+		return all;
+	}
+};
+
+TEST_F(NeighbourWindows, TheEdgeRefusesWhatWaitedPastTheEnd)
+{
+	EXPECT_TRUE(late("[edge]\n").empty());
+	EXPECT_GE(sum("refused"), 1U);
+}
+
+TEST_F(NeighbourWindows, WithoutAnEdgeItIsSent)
+{
+	for (int tries = 0; tries < 3;
+	     ++tries) // it is given up three seconds after it was sent: on a busy machine before
+		if (!late("").empty())
+			return;
+	FAIL() << "refused now? then the documentation is out of date";
+}
+
 TEST_F(Windows, ConnectionsAreCutAtTheEnd)
 {
 	apply(site_text());
@@ -268,6 +324,30 @@ TEST_F(Windows, ConnectionsAreCutWhenItIsClosed)
 	EXPECT_EQ(lasting.ask("?"), "goes on");
 	EXPECT_EQ(outside.ask("?"), "goes on") << "no scope holds it";
 	EXPECT_EQ(reach(), "refused EPERM");
+}
+
+// In a time namespace CLOCK_BOOTTIME is another one than the kernel's programs read: an hour there could be a day.
+TEST_F(Windows, ATimeNamespaceOpensNothingForLonger)
+{
+	const std::vector<std::string> elsewhere{"unshare", "--time", "--boottime", "100000", "--fork"};
+	auto possible = elsewhere;
+	possible.push_back("true");
+	if (execute(possible).status != 0)
+		GTEST_SKIP() << "this kernel has no time namespaces";
+	apply(site_text());
+	const auto from_there = [&](const std::vector<std::string> &words) {
+		auto all = elsewhere;
+		const auto command = lab().command(words);
+		all.insert(all.end(), command.begin(), command.end());
+		return execute(all);
+	};
+	const Finished opened = from_there({"window", "open", "web", "--for", "10m", "--reason", "a test"});
+	EXPECT_EQ(opened.status, 1) << opened.out;
+	EXPECT_NE(opened.err.find("time namespace"), std::string::npos) << opened.err;
+	EXPECT_EQ(deadline("web"), 0U);
+	ASSERT_EQ(open("web", "10m").status, 0);
+	EXPECT_EQ(from_there({"apply", lab().write("site.toml", site_text())}).status, 1);
+	EXPECT_EQ(from_there({"remove"}).status, 0) << "out of force it goes from anywhere";
 }
 
 TEST_F(Windows, OpeningAgainExtendsNothing)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/component_check.h"
 
+#include "audit/events_view.h"
 #include "kernel/components.h"
 
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ void add_processes(const std::string &cgroup, std::set<int> &pids)
 			pids.insert(pid);
 }
 
+/// A component says what it likes there: what would do something to a terminal, or is no UTF-8, is left out of it.
 /// nullopt: it may not be read, or the process is gone.
 std::optional<policy::Environment> environment_of(int pid)
 {
@@ -36,7 +38,7 @@ std::optional<policy::Environment> environment_of(int pid)
 	for (std::string each; std::getline(file, each, '\0');)
 		if (const auto equals = each.find('='); equals != std::string::npos)
 			if (auto name = each.substr(0, equals); policy::is_proxy_variable(name))
-				environment[std::move(name)] = each.substr(equals + 1);
+				environment[std::move(name)] = audit::printable(each.substr(equals + 1));
 	return file.bad() ? std::nullopt : std::optional(std::move(environment));
 }
 
@@ -45,7 +47,7 @@ std::string program_of(int pid)
 	std::ifstream file(fmt::format("/proc/{}/comm", pid));
 	std::string name;
 	std::getline(file, name);
-	return name;
+	return audit::printable(name);
 }
 
 void look_at(int pid, const BoundPolicy &policy, ComponentFinding &finding)

@@ -226,11 +226,22 @@ void Hosts::fail(Sink &sink, Each &each, const names::Failure &failure)
 	      .problem = names::name_of(failure.problem)});
 }
 
+/// Connections to addresses that went are refused, and would hang. "; cut TCP ...", or ""
+std::string Hosts::cut(const BoundPolicy &before) const
+{
+	const auto cut = kernel::cut_ended(where_, before);
+	const auto problem = !cut ? cut.error().message : cut->problems.empty() ? "" : cut->problems.front();
+	if (!problem.empty())
+		say("connections could not be cut, but nothing of them passes any more: " + problem);
+	return !cut || cut->connections.empty() ? "" : fmt::format("; cut {}", fmt::join(cut->connections, ", "));
+}
+
 void Hosts::publish(Sink &sink, Each &each)
 {
 	auto &[name, followed] = each;
 	if (followed.wanted.empty())
 		return;
+	std::optional<BoundPolicy> old;
 	const auto how = [&](const BoundPolicy &policy) -> Result<std::optional<BoundPolicy>> {
 		const auto host = policy.hosts.find(name);
 		// Another policy than the one that asked has come: it is read with the next tick.
@@ -242,6 +253,7 @@ void Hosts::publish(Sink &sink, Each &each)
 		auto changed = policy::with_addresses(policy, name, followed.wanted);
 		if (!changed)
 			return std::unexpected(std::move(changed).error());
+		old = policy;
 		return std::move(*changed);
 	};
 	const auto done = kernel::change(where_, how, 0);
@@ -261,11 +273,14 @@ void Hosts::publish(Sink &sink, Each &each)
 	if (!*done)
 		return;
 	const auto before = std::exchange(followed.host.addresses, wanted);
+	const bool lost = std::ranges::any_of(
+		before, [&](const Prefix &address) { return std::ranges::find(wanted, address) == wanted.end(); });
+	const auto ended = lost && old ? cut(*old) : "";
 	tell(sink, {.action = "name_changed",
 		    .name = name,
 		    .host = followed.host.host,
-		    .text = fmt::format("{} ({}) has other addresses: {}; until now {}", followed.host.host, name,
-					fmt::join(texts(wanted), ", "), in_force(before)),
+		    .text = fmt::format("{} ({}) has other addresses: {}; until now {}{}", followed.host.host, name,
+					fmt::join(texts(wanted), ", "), in_force(before), ended),
 		    .resolver = followed.answer.from.text(),
 		    .answer = texts(followed.answer.addresses),
 		    .before = texts(before),

@@ -70,6 +70,7 @@ private:
 	void tell_refused(Sink &, Each &, const std::vector<std::pair<Address, std::string>> &, bool all);
 	void fail(Sink &, Each &, const names::Failure &);
 	void publish(Sink &, Each &);
+	[[nodiscard]] std::string cut(const BoundPolicy &before) const;
 	void tell(Sink &, const audit::NameChange &);
 
 	kernel::Where where_;

@@ -245,6 +245,8 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 	const Libbpf quiet;
 	if (auto good = check_bpffs(where); !good)
 		return std::unexpected(std::move(good).error());
+	if (auto good = check_clock(); !good)
+		return std::unexpected(std::move(good).error());
 	const Uninterrupted whole;
 	const auto locked = lock(where, "policy", lock_seconds);
 	if (!locked)

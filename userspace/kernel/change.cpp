@@ -26,6 +26,8 @@ Result<std::optional<Applied>> change(const Where &where,
 	const Libbpf quiet;
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
+	if (auto good = check_clock(); !good)
+		return std::unexpected(std::move(good).error());
 	const Uninterrupted whole;
 	const auto locked = lock(where, "policy", patience);
 	if (!locked)

@@ -68,11 +68,14 @@ private:
 		const auto matches = matches_of(about);
 		if (!matches)
 			return std::unexpected(matches.error());
-		for (const auto &match : *matches)
+		for (const auto &match : *matches) {
+			if (auto met = meetings_.add(about, match); !met.empty())
+				add({What::ambiguous, scope, match.path, std::move(met)});
 			if (auto held = hold(scope, match); !held && exists(match.path))
 				add({What::unheld, scope, match.path,
 				     fmt::format("cannot hold {} ({}): {}", match.path, names(about),
 						 held.error().message)});
+		}
 		if (matches->size() > 1)
 			add({What::ambiguous, scope, matches->front().path,
 			     ambiguity_of(about, *matches) + "\n  all of them are held to the same rows"});
@@ -187,6 +190,7 @@ private:
 	std::string directory_;
 	Fd owners_;
 	Followed followed_;
+	Meetings meetings_;
 	bool raw_ = false; ///< something was attached, so raw sockets of all processes are to be noted
 };
 

@@ -87,6 +87,8 @@ public:
 			const auto seat = seat_of(directory_, scope, match.cgroup.id);
 			look(scope, seat.value_or(""), match.path, match.cgroup.id, component.cgroups.empty());
 			component.cgroups.push_back(match.path);
+			if (auto met = meetings_.add(about, match); !met.empty())
+				state_.problems.push_back(std::move(met));
 		}
 		if (matches->size() > 1)
 			state_.problems.push_back(ambiguity_of(about, *matches));
@@ -135,6 +137,7 @@ private:
 	std::uint32_t images_id_;
 	const Netns *netns_;
 	State &state_;
+	Meetings meetings_;
 };
 
 } // namespace

@@ -68,6 +68,16 @@ std::string ambiguity_of(const Scope &scope, const std::vector<Match> &matches)
 	return text;
 }
 
+std::string Meetings::add(const Scope &scope, const Match &match)
+{
+	const auto [at, fresh] = first_.try_emplace(match.cgroup.id, &scope);
+	if (fresh)
+		return "";
+	return fmt::format("{} and {} both match {}: it is held to the rows of both, and what only one of them admits "
+			   "is refused\n  name them more exactly in the site",
+			   at->second->cgroup, scope.cgroup, match.path);
+}
+
 std::string program_path(const std::string &directory, std::size_t scope, const Hook &hook)
 {
 	return fmt::format("{}/programs/{}_{}", directory, scope, hook.name);

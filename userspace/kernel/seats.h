@@ -11,6 +11,7 @@
 #include "kernel/maps.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,16 @@ Result<std::optional<Match>> the_match_of(const Scope &, bool await);
 
 /// "container:a matches 2 cgroups:\n  ...": names them all.
 std::string ambiguity_of(const Scope &, const std::vector<Match> &);
+
+/// What scopes have each cgroup. Two that name one by patterns meet in it only when it starts: both hold it then.
+class Meetings {
+public:
+	/// What is wrong with it, if another scope has that cgroup already; else "".
+	std::string add(const Scope &, const Match &);
+
+private:
+	std::map<std::uint64_t, const Scope *> first_; ///< by id
+};
 
 std::string program_path(const std::string &directory, std::size_t scope, const Hook &);
 

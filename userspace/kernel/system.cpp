@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 
 namespace weir::kernel {
 
@@ -62,6 +63,21 @@ std::uint64_t boot_clock()
 std::int64_t wall_clock()
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+Result<> check_clock()
+{
+	std::ifstream offsets("/proc/self/timens_offsets"); // none: the kernel has no such namespaces
+	std::string clock;
+	std::int64_t seconds = 0;
+	std::int64_t ns = 0;
+	while (offsets >> clock >> seconds >> ns)
+		if (clock == "boottime" && (seconds != 0 || ns != 0))
+			return fail(
+				fmt::format("the boot clock of this time namespace is {} s off the host's, which "
+					    "windows end by\n  run weir on the host (nsenter --time=/proc/1/ns/time)",
+					    seconds));
+	return {};
 }
 
 std::unexpected<Error> system_error(const std::string &what, int error)

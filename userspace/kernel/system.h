@@ -45,6 +45,9 @@ private:
 /// Nanoseconds: CLOCK_BOOTTIME, by which windows end, and the wall clock.
 std::uint64_t boot_clock();
 std::int64_t wall_clock();
+/// The kernel's programs go by the host's boot clock. Error: this process is in a time namespace that has another one,
+/// by which a window would end at the wrong moment.
+Result<> check_clock();
 
 /// One process changes an instance at a time, one reads its events. The lock goes with the descriptor.
 /// Error: another process has it (after waiting for `seconds`).

@@ -75,6 +75,8 @@ std::string excerpt(std::string_view line, const Place &place)
 	return out;
 }
 
+} // namespace
+
 Place place_in(std::string_view text, std::size_t offset, const std::string &file)
 {
 	Place place{file, 1, 1};
@@ -88,8 +90,6 @@ Place place_in(std::string_view text, std::size_t offset, const std::string &fil
 	}
 	return place;
 }
-
-} // namespace
 
 std::unexpected<Error> error_at(std::string_view text, const Place &place, std::string_view what, std::string_view hint)
 {

@@ -26,6 +26,9 @@ std::unexpected<Error> error_at(std::string_view text, const Place &, const Erro
 /// At the place of a row, whose file is read again for the line. A row that is from no file is named by its id.
 std::unexpected<Error> error_at_row(const Row &, std::string_view what, std::string_view hint);
 
+/// Of a byte of the text, by its offset.
+Place place_in(std::string_view text, std::size_t offset, const std::string &file);
+
 /// The text without its byte order mark, when it is UTF-8 that a person can read and not empty. `what` names the
 /// kind of file for the message: "a matrix file".
 Result<std::string_view> checked_text(std::string_view text, const std::string &file, std::string_view what);

@@ -106,7 +106,10 @@ Result<Resolver> parse_resolver(std::string_view text)
 	}
 	const std::optional<Address> parsed = Address::parse(address);
 	const std::optional<std::uint16_t> number = port.empty() ? 53 : port_from(port.substr(1));
-	if (!parsed || !number || *parsed == Address{} || *parsed == Address::v4(0)) {
+	// "::1:53" is an address, of a form that leads nowhere, and not ::1 with a port.
+	const bool leads_nowhere =
+		parsed && (*parsed == Address{} || *parsed == Address::v4(0) || !refused_form(*parsed).empty());
+	if (!parsed || !number || leads_nowhere) {
 		return wrong(text, "is not a resolver",
 			     "write its address, such as \"192.0.2.53\", or \"[2001:db8::53]:5353\" with a port");
 	}

@@ -95,6 +95,48 @@ std::pair<std::string, std::string> plainly(std::string_view description)
 	return {"this is not TOML: " + std::string(description), "the language is told at https://toml.io/en/v1.0.0"};
 }
 
+constexpr std::size_t most_parts = 64; ///< of a dotted key
+
+/// Where the string ends that begins at `at`: past its last quote.
+std::size_t end_of_string(std::string_view text, std::size_t at)
+{
+	const char quote = text[at];
+	const std::string three(3, quote);
+	const bool many_lines = text.substr(at).starts_with(three);
+	for (at += many_lines ? 3 : 1; at < text.size(); at++) {
+		if (quote == '"' && text[at] == '\\') {
+			at++;
+		} else if (many_lines ? text.substr(at).starts_with(three) : text[at] == quote || text[at] == '\n') {
+			return at + (many_lines ? 3 : 1);
+		}
+	}
+	return text.size();
+}
+
+/// Where a key has more parts than any that means something; npos: nowhere. toml++ makes a table of each part, and
+/// takes the tables away by a call inside of a call: of tens of thousands its stack ends.
+std::size_t endless_key(std::string_view text)
+{
+	std::size_t points = 0;
+	for (std::size_t at = 0; at < text.size();) {
+		const char c = text[at];
+		if (c == '"' || c == '\'') {
+			at = end_of_string(text, at);
+			continue;
+		}
+		if (c == '#') {
+			at = std::min(text.find('\n', at), text.size());
+			continue;
+		}
+		points = c == '.' ? points + 1 : std::string_view("\n=[]{},").contains(c) ? 0 : points;
+		if (points >= most_parts) {
+			return at;
+		}
+		at++;
+	}
+	return std::string_view::npos;
+}
+
 } // namespace
 
 Result<TomlFile> TomlFile::parse(std::string_view text, const std::string &file, std::string_view what)
@@ -104,6 +146,11 @@ Result<TomlFile> TomlFile::parse(std::string_view text, const std::string &file,
 		return std::unexpected(checked.error());
 	}
 	TomlFile result(*checked, file);
+	if (const std::size_t at = endless_key(*checked); at != std::string_view::npos) {
+		return error_at(*checked, place_in(*checked, at, file),
+				"the key has more than " + std::to_string(most_parts) + " parts",
+				"a key has one or two");
+	}
 	try {
 		result.root_ = toml::parse(*checked, file);
 	} catch (const toml::parse_error &problem) {

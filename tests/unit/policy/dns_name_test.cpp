@@ -53,7 +53,7 @@ TEST(Resolver, NothingElse)
 	for (const char *text :
 	     {"", "dns.example.org", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53:053",
 	      "192.0.2.53:x", "[192.0.2.53]:53", "[2001:db8::53]", "[2001:db8::53", "[2001:db8::53]53",
-	      "[2001:db8::53]:", "]", "[]:53", "192.0.2.0/24", "fe80::1%eth0", ":53", "[:]:53"})
+	      "[2001:db8::53]:", "]", "[]:53", "192.0.2.0/24", "fe80::1%eth0", ":53", "[:]:53", "::1:53"})
 		EXPECT_EQ(message_of(parse_resolver(text)),
 			  '"' + std::string(text) +
 				  "\" is not a resolver\nwrite its address, such as \"192.0.2.53\", or "

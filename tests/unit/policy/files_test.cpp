@@ -145,6 +145,25 @@ TEST(MatrixFile, DeepNestingIsAnError)
 	EXPECT_TRUE(message.starts_with("m:1:")) << message;
 }
 
+// A call for each part would be more than the stack holds.
+TEST(MatrixFile, AKeyWithoutEndIsAnError)
+{
+	std::string key;
+	for (int i = 0; i < 60000; i++)
+		key += "a.";
+	for (const std::string &text :
+	     {key + "b = 1\n", "format = 1\n[" + key + "b]\n", "\"a\"." + key + "'b' = 1\n"}) {
+		const std::string message = message_of(parse_matrix(text, "m"));
+		EXPECT_NE(message.find("the key has more than 64 parts"), std::string::npos) << message;
+	}
+	// Points elsewhere are none of a key.
+	const std::string points(100, '.');
+	const std::string quoted = "\"\\\"" + points + "\"";
+	const std::string message = message_of(parse_matrix(
+		"format = 1 # " + points + "\ntitle = " + quoted + "\nmore = '''\n" + points + "'''\n", "m"));
+	EXPECT_EQ(message.find("parts"), std::string::npos) << message;
+}
+
 TEST(SiteFile, EveryKey)
 {
 	const auto site = parse_site(
