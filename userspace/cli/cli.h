@@ -37,6 +37,7 @@ void add_status(CLI::App &, Context &);
 void add_remove(CLI::App &, Context &);
 void add_run(CLI::App &, Context &);
 void add_events(CLI::App &, Context &);
+void add_journal(CLI::App &, Context &);
 void add_window(CLI::App &, Context &);
 
 } // namespace weir::cli
