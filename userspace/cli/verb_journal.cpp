@@ -29,7 +29,7 @@ struct Options {
 
 std::string directory_of(const Options &options, const Context &context)
 {
-	return options.directory.empty() ? "/var/log/weir/" + context.where.instance + ".journal" : options.directory;
+	return options.directory.empty() ? "/var/log/weir/" + context.where.instance : options.directory;
 }
 
 void print_key(const journal::PublicKey &key, const std::string &directory, const Context &context)
@@ -226,7 +226,7 @@ void add_journal(CLI::App &app, Context &context)
 		auto *part = verb->add_subcommand(name, what);
 		part->fallthrough();
 		auto options = std::make_shared<Options>();
-		part->add_option("directory", options->directory, "The journal [/var/log/weir/INSTANCE.journal]")
+		part->add_option("directory", options->directory, "The journal [/var/log/weir/INSTANCE]")
 			->type_name("DIR");
 		part->callback([&context, options, run] {
 			context.run = [&context, options, run] { return run(*options, context); };

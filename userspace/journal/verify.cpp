@@ -65,6 +65,7 @@ public:
 		sequence_ = link->sequence;
 		hash_ = hash_of(line);
 		verdict.retired = sequence_;
+		sums_.take(line);
 		note_head();
 		return goes_on();
 	}
@@ -95,9 +96,10 @@ public:
 			verdict.first = sequence_;
 		verdict.last = sequence_;
 		note_head();
-		sums_.add();
 		if (link->is_checkpoint)
 			checkpoint(line, *link);
+		else
+			sums_.add(line);
 		return goes_on();
 	}
 

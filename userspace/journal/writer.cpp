@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace weir::journal {
 namespace {
@@ -109,6 +110,9 @@ std::string head_of(const PublicKey &first_key, std::uint64_t sequence, const Ha
 Result<PublicKey> initialize(const std::string &directory)
 {
 	use_sodium();
+	// /var/log/weir, too, which is not there before the daemon's unit has run.
+	if (const auto parent = std::filesystem::path(directory).parent_path().string(); !parent.empty())
+		::mkdir(parent.c_str(), 0750);
 	if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST)
 		return failed("make the directory", directory);
 	const auto path = first_key_path(directory);
@@ -146,7 +150,7 @@ struct Writer::End {
 
 /// Only a line that does not follow from the one before, behind the last checkpoint, is the work of a crash: what comes
 /// before is left as it is, for verify to judge.
-Result<> Writer::look_through(const Segment &segment, End &end) const
+Result<> Writer::look_through(const Segment &segment, End &end, const Told &told) const
 {
 	return read_lines(segment, [&](std::string_view line, bool has_end) {
 		const auto link = has_end ? link_of(line) : std::nullopt;
@@ -160,6 +164,8 @@ Result<> Writer::look_through(const Segment &segment, End &end) const
 			return true;
 		}
 		end.any = true;
+		if (told)
+			told(line, link->is_checkpoint);
 		end.sequence = link->sequence;
 		end.hash = hash_of(line);
 		end.good = end.seen;
@@ -175,7 +181,7 @@ Result<> Writer::look_through(const Segment &segment, End &end) const
 	});
 }
 
-Result<> Writer::find_end()
+Result<> Writer::find_end(const Told &told)
 {
 	const auto segments = segments_of(directory_);
 	if (!segments)
@@ -186,7 +192,7 @@ Result<> Writer::find_end()
 	for (auto i = count < 2 ? 0 : count - 2; i < count; ++i) {
 		end.good = end.seen = 0;
 		end.broken = false;
-		if (auto read = look_through(segments->at(i), end); !read)
+		if (auto read = look_through(segments->at(i), end, told); !read)
 			return read;
 	}
 	sequence_ = end.sequence;
@@ -262,7 +268,7 @@ Result<> Writer::open_segment(std::uint64_t first)
 	return {};
 }
 
-Result<Writer> Writer::open(const std::string &directory, const Bounds &bounds)
+Result<Writer> Writer::open(const std::string &directory, const Bounds &bounds, const Told &told)
 {
 	use_sodium();
 	Writer writer;
@@ -278,9 +284,10 @@ Result<Writer> Writer::open(const std::string &directory, const Bounds &bounds)
 		return failed("lock", path);
 	if (::flock(writer.lock_.get(), LOCK_EX | LOCK_NB) != 0)
 		return fail(fmt::format("another process writes the journal {}", directory));
-	for (const auto step : {&Writer::find_end, &Writer::take_keys})
-		if (auto done = (writer.*step)(); !done)
-			return std::unexpected(std::move(done).error());
+	if (auto found = writer.find_end(told); !found)
+		return std::unexpected(std::move(found).error());
+	if (auto taken = writer.take_keys(); !taken)
+		return std::unexpected(std::move(taken).error());
 	return writer;
 }
 
@@ -291,7 +298,7 @@ Result<PublicKey> read_first_key(const std::string &directory)
 	if (!text)
 		return fail(text.error().code,
 			    text.error().code == Exit::absent
-				    ? fmt::format("{} is no journal: make one with: weir journal init", directory)
+				    ? fmt::format("{0} is no journal\n  begin one: weir journal init {0}", directory)
 				    : text.error().message);
 	PublicKey key;
 	if (!text->ends_with('\n') ||
@@ -300,13 +307,14 @@ Result<PublicKey> read_first_key(const std::string &directory)
 	return key;
 }
 
-void Writer::append(std::string_view object)
+std::string_view Writer::append(std::string_view object)
 {
 	const auto before = buffer_.size();
 	last_ = append_record(buffer_, object, ++sequence_, last_);
 	segment_size_ += buffer_.size() - before;
 	if (since_checkpoint_++ == 0)
 		oldest_uncovered_ = std::chrono::steady_clock::now();
+	return std::string_view(buffer_).substr(before);
 }
 
 bool Writer::write_out()
@@ -326,6 +334,12 @@ bool Writer::write_out()
 	return true;
 }
 
+std::uint64_t Writer::waiting_records() const
+{
+	return static_cast<std::uint64_t>(
+		std::count(buffer_.begin() + static_cast<std::ptrdiff_t>(written_), buffer_.end(), '\n'));
+}
+
 bool Writer::is_due(std::chrono::steady_clock::time_point now) const
 {
 	return next_keys_ || since_checkpoint_ >= bounds_.records_between ||
@@ -340,7 +354,8 @@ Result<> Writer::checkpoint(std::string_view object)
 			return kept;
 		const auto before = buffer_.size();
 		last_ = append_checkpoint(buffer_, object, ++sequence_, last_, next.open, keys_.secret);
-		segment_size_ += buffer_.size() - before;
+		checkpoint_line_ = buffer_.substr(before);
+		segment_size_ += checkpoint_line_.size();
 		since_checkpoint_ = 0;
 		next_head_ = head_of(first_key_, sequence_, last_);
 		sodium_memzero(keys_.secret.data(), keys_.secret.size());

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ namespace weir::journal {
 
 struct Bounds {
 	std::uint64_t segment_size = 64u << 20;          ///< bytes; a segment that is larger is closed
-	std::uint64_t records_between = 10000;           ///< checkpoints
+	std::uint64_t records_between = 100000;          ///< checkpoints
 	std::chrono::seconds time_between{10};           ///< a record and the checkpoint that covers it
 	std::uint64_t kept_size = 10ull << 30; ///< bytes of closed segments; older ones are retired. 0: no bound
 	std::chrono::hours kept_for{24 * 400}; ///< age of a closed segment; 0: no bound
@@ -51,15 +52,21 @@ std::string fingerprint(const PublicKey &);
 
 class Writer {
 public:
+	using Told = std::function<void(std::string_view line, bool is_checkpoint)>;
+
 	/// Exit::absent: there is no journal. Errors: another process writes it; its end is not what the keys say.
-	static Result<Writer> open(const std::string &directory, const Bounds &);
+	/// `told` is told the last records, in their order, from a checkpoint on that is not younger than the last one.
+	static Result<Writer> open(const std::string &directory, const Bounds &, const Told &told = {});
 
 	[[nodiscard]] const std::optional<Mend> &mend() const { return mend_; }
 
-	/// The next record: a JSON object in one line, without newline. In memory until write_out().
-	void append(std::string_view object);
+	/// The next record: a JSON object in one line, without newline. In memory until write_out(). Gives the line as it
+	/// stands in the journal, with its newline; it is valid until the next call.
+	std::string_view append(std::string_view object);
 	/// Bytes that wait for write_out().
 	[[nodiscard]] std::size_t waiting() const { return buffer_.size() - written_; }
+	/// The same in records.
+	[[nodiscard]] std::uint64_t waiting_records() const;
 	/// False: the disk takes nothing now (full, failed), problem() says why; nothing is lost, the rest waits.
 	bool write_out();
 	[[nodiscard]] const std::string &problem() const { return problem_; }
@@ -69,6 +76,8 @@ public:
 	/// `object` is the checkpoint's own record. Writes out all that waits, signs, brings it to the disk, changes keys.
 	/// On an error call it again, until it succeeds; what `object` says is that of the first call.
 	Result<> checkpoint(std::string_view object);
+	/// A checkpoint was begun and is not on the disk yet: checkpoint() goes on with it, whatever it is given.
+	[[nodiscard]] bool is_pending() const { return next_keys_.has_value(); }
 	/// All that was written is on the disk.
 	Result<> sync();
 
@@ -81,14 +90,16 @@ public:
 	[[nodiscard]] std::uint64_t sequence() const { return sequence_; } ///< of the last record; 0: there is none
 	[[nodiscard]] std::uint64_t since_checkpoint() const { return since_checkpoint_; }
 
+	/// The line of the last checkpoint() of this process, with its newline.
+	[[nodiscard]] const std::string &checkpoint_line() const { return checkpoint_line_; }
 	/// The last checkpoint in one line, to be kept elsewhere; see head_of().
 	[[nodiscard]] const std::string &head() const { return head_; }
 
 private:
 	Writer() = default;
 	struct End;
-	Result<> find_end();
-	Result<> look_through(const Segment &, End &) const;
+	Result<> find_end(const Told &);
+	Result<> look_through(const Segment &, End &, const Told &) const;
 	Result<> take_keys();
 	Result<> change_keys();
 	Result<> open_segment(std::uint64_t first);
@@ -112,6 +123,7 @@ private:
 	std::size_t written_ = 0;
 	std::string problem_;
 	std::string head_;
+	std::string checkpoint_line_;
 	std::string next_head_; ///< of the checkpoint that is being written
 	std::optional<Mend> mend_;
 	std::optional<Compression> compression_;

@@ -7,6 +7,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <csignal>
@@ -47,7 +48,7 @@ Result<Ring> Ring::open(const Where &)
 	return Ring(std::make_unique<Impl>());
 }
 
-Result<int> Ring::poll(int, const Handle &handle)
+Result<int> Ring::poll(int, const std::function<void(const weir_event &, std::uint64_t)> &handle)
 {
 	auto &polls = fake().polls;
 	if (polls.empty()) {
@@ -59,7 +60,9 @@ Result<int> Ring::poll(int, const Handle &handle)
 	int events = 0;
 	step([&](const weir_event &event) {
 		events++;
-		handle(event);
+		fake().made = std::max(fake().made, fake().taken + 1);
+		handle(event, fake().taken);
+		fake().taken++;
 	});
 	return events;
 }
@@ -67,6 +70,35 @@ Result<int> Ring::poll(int, const Handle &handle)
 int Ring::epoll_fd() const
 {
 	return impl_->epoll.get();
+}
+
+std::uint64_t Ring::next() const
+{
+	return fake().taken;
+}
+
+std::uint64_t Ring::made() const
+{
+	return fake().made;
+}
+
+const std::string &Ring::id() const
+{
+	return fake().ring;
+}
+
+const std::string &Ring::counters_id() const
+{
+	return fake().counters_id;
+}
+
+Result<Counters> Ring::counters() const
+{
+	Counters counters(WEIR_COUNTERS);
+	counters[weir_counter_index(0, WEIR_GATE_SOCKET, WEIR_OUT, WEIR_REASON_NO_ROW)] = fake().counter;
+	for (const auto &[index, counter] : fake().counters)
+		counters[index] = counter;
+	return counters;
 }
 
 Result<Counters> read_counters(const Where &)

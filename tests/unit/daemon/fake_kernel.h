@@ -40,6 +40,9 @@ struct FakeKernel {
 	Cut cut; ///< what cut_ended() ends
 	std::vector<BoundPolicy> cut_after; ///< what it was given
 	std::string notes; ///< directory of notes
+	std::uint64_t made = 0; ///< events that were put into the ring
+	std::uint64_t taken = 0; ///< and read from it
+	std::string ring = "ring", counters_id = "counters"; ///< which they are
 	int opened = 0;
 	int images_read = 0;
 };
