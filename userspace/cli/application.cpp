@@ -65,6 +65,11 @@ void add_options(CLI::App &app, Context &context)
 		       "Where matrices are looked for that are not beside the site file")
 		->type_name("DIR")
 		->capture_default_str();
+	app.add_option(
+		   "--journal", context.journal,
+		   "The journal: what weir run writes to, if it is given, and where changes of the policy are recorded "
+		   "[/var/log/weir/INSTANCE]")
+		->type_name("DIR");
 	app.add_flag("--json", context.json, "Print facts as JSON");
 }
 

@@ -29,7 +29,7 @@ struct Options {
 
 std::string directory_of(const Options &options, const Context &context)
 {
-	return options.directory.empty() ? "/var/log/weir/" + context.where.instance : options.directory;
+	return options.directory.empty() ? context.journal_directory() : options.directory;
 }
 
 void print_key(const journal::PublicKey &key, const std::string &directory, const Context &context)

@@ -17,12 +17,6 @@ void add_run(CLI::App &app, Context &context)
 			 "- is the standard output")
 		->type_name("FILE")
 		->capture_default_str();
-	auto journal = std::make_shared<std::string>();
-	verb->add_option(
-		    "--journal", *journal,
-		    "Journal to write to, which weir journal init has made: what comes out goes there first. Proved "
-		    "whole by weir journal verify")
-		->type_name("DIR");
 	auto keep = std::make_shared<std::string>("10m");
 	verb->add_option("--keep-addresses", *keep,
 			 "How long an address stays open that the answers for its DNS name lack: 90s, 30m, 4h")
@@ -32,9 +26,11 @@ void add_run(CLI::App &app, Context &context)
 		"Examples:\n  weir run --journal /var/log/weir/default --output /var/log/weir/default.jsonl\n  weir "
 		"run | jq .weir.reason\n\n"
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
-		"4 MiB of them wait in the kernel.");
-	verb->callback([&context, output, journal, keep] {
-		context.run = [&context, output, journal, keep]() -> Result<Exit> {
+		"4 MiB of them wait in the kernel. With --journal it writes the journal that weir journal init has "
+		"made,\n"
+		"and --output gets what stands there.");
+	verb->callback([&context, output, keep] {
+		context.run = [&context, output, keep]() -> Result<Exit> {
 			const auto seconds = policy::parse_duration(*keep);
 			if (!seconds)
 				return fail(Exit::usage, "--keep-addresses " + *keep +
@@ -42,7 +38,7 @@ void add_run(CLI::App &app, Context &context)
 								 "as 90s, 30m or 4h");
 			return daemon::run({.where = context.where,
 					    .output = *output,
-					    .journal = *journal,
+					    .journal = context.journal,
 					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
 		};
 	});

@@ -45,6 +45,12 @@ std::uint64_t number_of(std::string_view text)
 	return number;
 }
 
+/// Of an id of Ring.
+std::string_view boot_of(std::string_view id)
+{
+	return id.substr(0, id.find(':'));
+}
+
 void grow(std::uint64_t &since, std::uint64_t &total, std::uint64_t now)
 {
 	since += now - total;
@@ -93,6 +99,7 @@ std::uint64_t Balance::begin(const std::string &ring, std::uint64_t next)
 		if (const auto &last = recalled_.last()) {
 			now_ = *last;
 			stated(*last);
+			was_rebooted_ = boot_of(last->ring) != boot_of(ring);
 		}
 		for (std::size_t i = 0; i < now_.gates.size(); ++i)
 			now_.gates[i].recorded = recalled_.recorded()[i];

@@ -41,6 +41,11 @@ public:
 	/// It stands in the journal: what follows is counted from there.
 	void stated(const journal::Statement &);
 
+	/// Of the policy in force: "GENERATION:DIGEST", or "".
+	void in_force(const std::string &policy) { now_.policy = policy; }
+	[[nodiscard]] const std::string &policy() const { return now_.policy; }
+	/// The ring that the last checkpoint speaks of is another boot's.
+	[[nodiscard]] bool was_rebooted() const { return was_rebooted_; }
 	[[nodiscard]] const std::string &counters() const { return now_.counters; } ///< which; "": none were counted
 	/// By weir_counter_index(): what the recalled records say of `summed`.
 	[[nodiscard]] const std::map<std::uint32_t, std::uint64_t> &recalled_sums() const { return recalled_sums_; }
@@ -53,6 +58,7 @@ private:
 	void recall_sum(std::string_view line);
 
 	journal::Sums recalled_;
+	bool was_rebooted_ = false;
 	std::map<std::uint32_t, std::uint64_t> recalled_sums_;
 	journal::Statement now_; ///< since the last checkpoint; `waiting` and `in_hand` as of then
 };

@@ -261,6 +261,7 @@ void Hosts::publish(Records &records, Each &each)
 	const auto wanted = std::exchange(followed.wanted, {});
 	if (!*done)
 		return;
+	records.published((*done)->generation, (*done)->digest);
 	const auto before = std::exchange(followed.host.addresses, wanted);
 	tell(records, {.action = "name_changed",
 		       .name = name,

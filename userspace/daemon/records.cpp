@@ -27,8 +27,14 @@ Result<Records> Records::open(const std::string &output, const std::string &jour
 		records.balance_.recall(line, is_checkpoint);
 		records.past_.any = true;
 		records.past_.last_time = timestamp_of(line);
-		if (!is_checkpoint) // the last checkpoint of a run stands behind its last record
-			records.past_.ended = line.contains(R"("action":"recording_ended")");
+		if (is_checkpoint) {
+			records.past_.policies.clear();
+			return;
+		}
+		// The last checkpoint of a run stands behind its last record.
+		records.past_.ended = line.contains(R"("action":"recording_ended")");
+		if (line.contains(R"("dataset":"weir.policy")"))
+			records.past_.policies.emplace_back(line);
 	});
 	if (!writer)
 		return std::unexpected(std::move(writer).error());
@@ -113,6 +119,7 @@ std::uint64_t Records::unwritten() const
 void Records::signed_off()
 {
 	urgent_ = false;
+	signatures_++;
 	pass_on(journal_->checkpoint_line());
 }
 

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weir::daemon {
 
@@ -61,11 +63,23 @@ public:
 	void make_urgent() { urgent_ = true; }
 	/// The checkpoint is on the disk: the output gets it, too.
 	void signed_off();
+	[[nodiscard]] std::uint64_t signatures() const { return signatures_; } ///< so many of this run
+	/// This process changed the policy itself, and the record says why.
+	void published(std::uint32_t generation, const std::string &digest)
+	{
+		if (journal_)
+			published_.emplace_back(generation, digest);
+	}
+	[[nodiscard]] std::vector<std::pair<std::uint32_t, std::string>> take_published()
+	{
+		return std::exchange(published_, {});
+	}
 	/// What stood in the journal when it was opened: since when nobody wrote it, and what a run left unended.
 	struct Past {
 		bool any = false; ///< there was a record
 		bool ended = false; ///< the last run ended it
 		std::string last_time{}; ///< its @timestamp
+		std::vector<std::string> policies{}; ///< records of changes of the policy, since the last checkpoint
 	};
 	[[nodiscard]] const Past &past() const { return past_; }
 
@@ -82,6 +96,8 @@ private:
 	std::string line_;
 	std::uint64_t events_ = 0;
 	std::uint64_t dropped_ = 0;
+	std::uint64_t signatures_ = 0;
+	std::vector<std::pair<std::uint32_t, std::string>> published_;
 	bool is_gone_ = false; ///< the output takes nothing any more
 	bool urgent_ = false;
 	Complaint complaint_;

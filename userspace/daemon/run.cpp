@@ -10,6 +10,7 @@
 #include "daemon/merged.h"
 #include "daemon/records.h"
 #include "daemon/row_names.h"
+#include "daemon/watch.h"
 #include "daemon/windows.h"
 
 #include <fmt/format.h>
@@ -47,7 +48,8 @@ public:
 		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
 		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
-		  keeper_(options.where.instance), identity_(identity(options.where))
+		  keeper_(options.where.instance), watch_(options.where, options.journal),
+		  identity_(identity(options.where))
 	{}
 
 	Result<Exit> stream();
@@ -76,6 +78,7 @@ private:
 	Hosts hosts_;
 	Windows windows_;
 	Keeper keeper_;
+	Watch watch_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -188,6 +191,7 @@ void Daemon::tick()
 		totals_ = totals;
 		if (!broken_)
 			merged_.put_sums(*counters, records_);
+		watch_.tick(records_);
 		keeper_.tick(records_, *ring_, merged_);
 	}
 	// Not at the output's own expense: a full buffer holds what was refused; the next tick says the sum.
@@ -360,7 +364,10 @@ Result<Exit> Daemon::close()
 		"{} events written to {}{}, {} lost by the kernel since the instance was loaded, {} not written",
 		records_.events() - std::min(records_.events(), waiting), records_.name(), alike, totals_.lost,
 		waiting + discarded_));
+	watch_.tick(records_); // who removed it
 	const auto ended = keeper_.end(records_, ring_ ? &*ring_ : nullptr, merged_);
+	if (ended)
+		watch_.signed_off();
 	if (records_.journal() != nullptr)
 		(void)records_.write_out(); // the output gets the end, too, as far as it takes it
 	if (records_.dropped() != 0)

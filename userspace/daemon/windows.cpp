@@ -58,7 +58,7 @@ void Windows::look(Records &records)
 {
 	if (next_ == 0 || std::max(next_, retry_) > boot_ns())
 		return;
-	end();
+	end(records);
 	tell(records);
 }
 
@@ -93,7 +93,7 @@ void Windows::set_timer()
 }
 
 /// The rows that ended admit nothing any more, by the kernel's clock. Here their connections go, and then they do.
-void Windows::end()
+void Windows::end(Records &records)
 {
 	const auto now = boot_ns();
 	std::string problem;
@@ -117,6 +117,8 @@ void Windows::end()
 		},
 		patience);
 	retry_ = 0;
+	if (changed && *changed)
+		records.published((*changed)->generation, (*changed)->digest);
 	if (!changed) {
 		problem = changed.error().message;
 		retry_ = now + second;

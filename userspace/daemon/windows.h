@@ -41,7 +41,7 @@ private:
 	};
 
 	void read();
-	void end();
+	void end(Records &);
 	void tell(Records &);
 	bool tell(Records &, const Opening &);
 	bool tell_end(Records &, const Opening &, audit::WindowChange);

@@ -107,6 +107,8 @@ std::string json_of(const Statement &statement)
 		    {"counters", statement.counters},
 		    {"gates", std::move(gates)},
 		    {"ring", {{"id", statement.ring}, {"next", statement.next}, {"unrecorded", statement.unrecorded}}}};
+	if (!statement.policy.empty())
+		all["policy"] = statement.policy;
 	for (const auto &[index, total] : statement.summed)
 		all["summed"][std::to_string(index)] = total;
 	return all.dump(-1, ' ', true, Json::error_handler_t::replace);
@@ -139,6 +141,7 @@ Result<std::optional<Statement>> statement_of(std::string_view line)
 		statement.ring = ring.at("id").get<std::string>();
 		statement.next = ring.at("next").get<std::uint64_t>();
 		statement.unrecorded = ring.at("unrecorded").get<std::uint64_t>();
+		statement.policy = stated.value("policy", std::string());
 		if (const auto summed = stated.find("summed"); summed != stated.end())
 			for (const auto &[index, total] : summed->items())
 				statement.summed[static_cast<std::uint32_t>(std::stoul(index))] =

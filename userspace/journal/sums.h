@@ -58,6 +58,7 @@ struct Statement {
 	std::string ring;          ///< which
 	std::uint64_t next = 0;    ///< number of the event that is read next
 	std::uint64_t unrecorded = 0; ///< events of the ring, since the checkpoint before, that have no record here
+	std::string policy{}; ///< "GENERATION:DIGEST" of the policy in force; "": none, or it is not known
 	std::map<std::uint32_t, std::uint64_t> summed{}; ///< by weir_counter_index(): what the records say of `summed`
 };
 

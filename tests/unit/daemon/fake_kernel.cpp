@@ -16,6 +16,11 @@
 
 namespace weir {
 
+std::string hex(std::span<const std::uint8_t>)
+{
+	return kernel::fake().digest;
+}
+
 Result<std::string> text_of(const Image &)
 {
 	return policy::canonical(kernel::fake().policy);
@@ -129,6 +134,16 @@ Result<std::uint32_t> read_generation(const Where &)
 	return fake().generation;
 }
 
+Result<State> inspect(const Where &)
+{
+	fake().inspected++;
+	State state;
+	state.generation = fake().generation;
+	state.digest = fake().digest;
+	state.problems = fake().problems;
+	return state;
+}
+
 Result<std::optional<Applied>> change(const Where &,
 				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
 				      int)
@@ -145,6 +160,7 @@ Result<std::optional<Applied>> change(const Where &,
 	fake().policy = std::move(**changed);
 	Applied applied;
 	applied.generation = ++fake().generation;
+	applied.digest = fake().digest;
 	return applied;
 }
 
@@ -216,6 +232,8 @@ bool ComponentWatch::drain()
 Result<Image> read_image(const Where &)
 {
 	fake().images_read++;
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
 	Image image;
 	image.lines.resize(2);
 	reinterpret_cast<weir_header *>(image.lines.data())->generation = fake().generation;

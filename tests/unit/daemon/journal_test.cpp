@@ -41,7 +41,8 @@ protected:
 	[[nodiscard]] std::vector<std::string> lines() const
 	{
 		std::vector<std::string> all;
-		for (const auto &each : journal::segments_of(journal_).value())
+		const auto segments = journal::segments_of(journal_).value();
+		for (const auto &each : segments)
 			(void)journal::read_lines(each, [&](std::string_view line, bool) {
 				all.emplace_back(line);
 				return true;

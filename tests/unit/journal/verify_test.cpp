@@ -224,5 +224,35 @@ TEST_F(Verifying, ThousandsOfChangesAreAllFound)
 	EXPECT_TRUE(verdict().findings.empty()) << texts(verdict());
 }
 
+// Nothing is found in what the writer wrote, however it was used.
+TEST_F(Verifying, NothingIsInventedInHundredsOfJournals)
+{
+	std::mt19937 random(4711);
+	for (int round = 0; round < 200; ++round) {
+		std::filesystem::remove_all(directory_);
+		key_ = initialize(directory_).value();
+		Bounds bounds;
+		bounds.segment_size = 500 + random() % 5000;
+		bounds.kept_size = random() % 3 == 0 ? 2000 + random() % 3000 : 0;
+		for (unsigned run = 0; run < 1 + random() % 3; ++run) {
+			auto writer = open(bounds);
+			for (unsigned step = 0; step < random() % 12; ++step) {
+				write(writer, static_cast<unsigned>(random() % 9));
+				if (writer.is_full()) {
+					ASSERT_TRUE(writer.rotate());
+				}
+				if (random() % 2 == 0) {
+					ASSERT_TRUE(writer.tidy(std::chrono::system_clock::now()));
+				}
+			}
+			for (unsigned i = 0; i < random() % 3; ++i) // and then it is killed
+				writer.append(record(writer.sequence() + 1));
+			ASSERT_TRUE(writer.write_out());
+		}
+		const auto all = verdict();
+		ASSERT_TRUE(all.findings.empty()) << "round " << round << ":\n" << texts(all);
+	}
+}
+
 } // namespace
 } // namespace weir::journal
