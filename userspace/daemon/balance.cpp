@@ -103,10 +103,15 @@ std::uint64_t Balance::begin(const std::string &ring, std::uint64_t next)
 		}
 		for (std::size_t i = 0; i < now_.gates.size(); ++i)
 			now_.gates[i].recorded = recalled_.recorded()[i];
-		if (now_.ring == ring || !recalled_.last())
+		const bool same_ring = now_.ring == ring || !recalled_.last();
+		if (same_ring && recalled_.next() == next + 1)
+			in_hand_then_ = next;
+		if (same_ring)
 			taken -= std::min(taken, (recalled_.last() ? now_.next : 0) + recalled_.ring_records());
 	} else if (now_.ring == ring) {
 		taken = 0;
+	} else {
+		in_hand_then_.reset();
 	}
 	now_.ring = ring;
 	now_.unrecorded += taken;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ public:
 	/// The ring is read from now on: also another one, when the instance was loaded anew. Gives how many of its events
 	/// somebody has taken before who did not record them.
 	std::uint64_t begin(const std::string &ring, std::uint64_t next);
+
+	/// Of the event that a process had in hand when it was killed: it had recorded it, and the ring gives it once more.
+	[[nodiscard]] bool was_recorded(std::uint64_t number) const { return number == in_hand_then_; }
 
 	/// `count` refusals of a gate (enum weir_gate) have a record.
 	void recorded(std::uint8_t gate, std::uint64_t count) { of(gate).recorded += count; }
@@ -59,6 +63,7 @@ private:
 
 	journal::Sums recalled_;
 	bool was_rebooted_ = false;
+	std::optional<std::uint64_t> in_hand_then_;
 	std::map<std::uint32_t, std::uint64_t> recalled_sums_;
 	journal::Statement now_; ///< since the last checkpoint; `waiting` and `in_hand` as of then
 };

@@ -228,7 +228,7 @@ void Keeper::notice_quiet(Records &records, const kernel::Ring &ring, const Merg
 		judged += one.refused + one.observed;
 	const bool quiet = judged == judged_ && ring.next() == ring.made() && merged.is_empty() && !records.is_full();
 	judged_ = judged;
-	if (quiet && signed_at_ != 0 && records.balance().settle())
+	if (quiet && records.balance().settle())
 		records.make_urgent();
 }
 

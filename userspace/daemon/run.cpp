@@ -100,6 +100,8 @@ private:
 
 void Daemon::on_event(const weir_event &event, std::uint64_t number)
 {
+	if (records_.balance().was_recorded(number))
+		return;
 	if (++since_housekeeping_ >= housekeeping_every)
 		housekeeping();
 	if (records_.is_full())

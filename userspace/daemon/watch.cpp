@@ -104,7 +104,8 @@ void Watch::take(Records &records, const journal::Waiting &waiting)
 		records.line().append(dump(record)).push_back('\n');
 		records.put();
 		const auto policy = record.value("weir", Json::object()).value("policy", Json::object());
-		if (policy.contains("after"))
+		// What is known already is told twice: by a run that was killed, too.
+		if (policy.contains("after") && !explained_.contains(policy_text(policy["after"])))
 			claims_.emplace_back(policy_text(policy.value("before", Json::object())),
 					     policy_text(policy["after"]));
 	}

@@ -297,6 +297,23 @@ TEST_F(KeeperTest, WhatAKilledProcessTookIsMissingWhenAllIsQuiet)
 	EXPECT_EQ(with("recording_began").back()["event"]["outcome"], "failure");
 }
 
+TEST_F(KeeperTest, WhatItHadInHandWhenItWasKilledIsToldOnce)
+{
+	refuse(3);
+	look();
+	refuse(2);
+	ASSERT_TRUE(records_->write_out());
+	fake().taken--; // the ring has moved on only behind the one before
+	records_.reset();
+	poll(1, [] { fake().counter.refused++, fake().counter.reported++; }); // the same one again
+	poll(1);
+	const auto result = run();
+	ASSERT_TRUE(result) << result.error().message;
+	expect_whole();
+	EXPECT_EQ(stated("socket", "recorded"), 6U);
+	EXPECT_EQ(with("connect").size(), 6U);
+}
+
 TEST_F(KeeperTest, WhileRefusalsGoOnNothingIsMissingYet)
 {
 	look();

@@ -49,6 +49,8 @@ protected:
 					       journal::json_of(statement) + "}}"));
 		records_->balance().stated(statement);
 		records_->signed_off();
+		ASSERT_TRUE(records_->write_out());
+		tick();
 	}
 	/// weir apply, from one policy to another.
 	void apply(const std::string &before, const std::string &after, std::uint32_t generation, bool publish = true)
@@ -154,7 +156,6 @@ TEST_F(WatchTest, ARecordWaitsUntilItsCopyIsSigned)
 	start(); // killed: it comes again
 	tick();
 	sign();
-	tick();
 	EXPECT_TRUE(journal::spool_of(journal_)->changes.empty());
 	EXPECT_THAT(actions(), testing::Each("policy_apply"));
 }
