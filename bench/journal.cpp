@@ -6,6 +6,7 @@
 #include "journal/writer.h"
 
 #include <benchmark/benchmark.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <chrono>
