@@ -10,6 +10,7 @@ void register_packet();
 void register_compile();
 void register_traffic();
 void register_events();
+void register_journal();
 void register_edge();
 void register_flood();
 void register_edge_traffic();
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
 		weir::bench::register_packet();
 		weir::bench::register_compile();
 		weir::bench::register_events();
+		weir::bench::register_journal();
 		weir::bench::register_edge();
 		weir::bench::register_flood();
 		weir::bench::register_edge_traffic();

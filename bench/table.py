@@ -21,7 +21,7 @@ for each in document["benchmarks"]:
     for key in filter(PLACE.fullmatch, each):
         turns_of.setdefault(name, {}).setdefault(key, []).append(each[key])
     for key in ("bytes_per_second", "items_per_second", "refused_per_second", "lost", "resident_bytes", "peak_bytes",
-                "image_bytes"):
+                "image_bytes", "verify_seconds", "grown_bytes"):
         if key in each:
             counters.setdefault((name, key), []).append(each[key])
 median = {name: statistics.median(times) for name, times in runs.items()}
@@ -109,6 +109,16 @@ if rows_of("events"):
               f"   lost {worst[(name, 'lost')]:9.0f}   resident {worst[(name, 'peak_bytes')] / 2**20:6.1f} MiB at most")
     target("lost at 100,000 refusals a second", worst[("events/100000", "lost")], 0)
     target("resident memory of weir run", max(worst[(name, "peak_bytes")] for name in rows_of("events")) / 2**20, 16, " MiB")
+
+if "journal/tmpfs" in median:
+    name = "journal/tmpfs"
+    heading("a journal of a million records, in memory")
+    print(f"  written {typical[(name, 'items_per_second')] / 1e3:8.0f} k/s"
+          f"   {typical[(name, 'bytes_per_second')] / 2**20:6.0f} MiB/s"
+          f"   verified in {typical[(name, 'verify_seconds')]:.2f} s")
+    target("records written a second", typical[(name, "items_per_second")], 300000, least=True)
+    target("memory that grows meanwhile", worst[(name, "grown_bytes")] / 2**20, 1, " MiB")
+    target("a million records verified", typical[(name, "verify_seconds")], 10, " s")
 
 EDGE = (("edge/xdp", "XDP, coming in"), ("edge/in", "tc, coming in"), ("edge/out", "tc, going out"))
 for name, text in EDGE:

@@ -494,7 +494,7 @@ static __always_inline __u16 service_of(const struct passage *p)
 }
 
 /* Into the ring buffer, with all that is known of it; -1 when that is full. Apart, as few refusals come here. */
-static __noinline int report_first(void *ctx, const struct passage *p)
+static __noinline int report_first(void *ctx, const struct passage *p, struct weir_counter *counter)
 {
 	struct weir_attempt attempt = {.gate = WEIR_GATE_EDGE, .operation = WEIR_OP_PACKET};
 
@@ -513,7 +513,7 @@ static __noinline int report_first(void *ctx, const struct passage *p)
 	attempt.observe = !!(p->answer & WEIR_ANSWER_OBSERVE);
 	attempt.generation = answer_generation(p->answer);
 	attempt.length = p->length - p->base;
-	return send_event(&attempt, owner_of(ctx, p->direction));
+	return send_event(&attempt, owner_of(ctx, p->direction), counter);
 }
 
 static __always_inline void make_merge_key(struct weir_merge_key *key, const struct passage *p, __u32 ifindex,
@@ -559,18 +559,16 @@ static __always_inline int report(void *ctx, struct passage *p)
 	if (table && !like && p->full_at != p->now) {
 		int failed = begin_like(table, &key, owner);
 
-		if (!failed && !report_first(ctx, p)) {
-			count_own(counter, reported);
+		if (!failed && !report_first(ctx, p, counter))
 			return key.verdict;
-		}
 		if (!failed || failed == ALREADY_THERE) /* the ring buffer is full; another processor was faster */
 			like = bpf_map_lookup_elem(table, &key);
 		else
 			p->full_at = p->now;
 	}
 	if (like) {
+		count_own(counter, merged); /* before it can be taken away: as in send_event() */
 		count_like(like, p->now);
-		count_own(counter, merged);
 	} else {
 		count_own(counter, summed);
 	}

@@ -49,8 +49,10 @@ static __always_inline struct weir_counter *count_attempt(const struct weir_atte
 	return counter;
 }
 
-/* Into the ring buffer; -1 when that is full. */
-static __always_inline int send_event(const struct weir_attempt *attempt, const struct weir_owner *owner)
+/* Into the ring buffer, and counted before it can be read there, so that no reader has more than was counted; -1 when
+ * the buffer is full, and nothing is counted. */
+static __always_inline int send_event(const struct weir_attempt *attempt, const struct weir_owner *owner,
+				      struct weir_counter *counter)
 {
 	const struct weir_trailer *trailer = 0;
 	const struct weir_header *header;
@@ -92,6 +94,7 @@ static __always_inline int send_event(const struct weir_attempt *attempt, const 
 		event->gid = owner->gid;
 		__builtin_memcpy(event->comm, owner->comm, sizeof(event->comm));
 	}
+	count_one(counter, reported);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }
@@ -103,10 +106,8 @@ static __always_inline int weir_report(const struct weir_attempt *attempt, const
 
 	if (!counter)
 		return WEIR_REFUSE;
-	if (send_event(attempt, owner))
+	if (send_event(attempt, owner, counter))
 		count_one(counter, lost);
-	else
-		count_one(counter, reported);
 	return verdict_of(attempt);
 }
 

@@ -176,7 +176,8 @@ void append_network(std::string &out, const weir_event &event)
 }
 
 void append_weir(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		 std::uint16_t source_port, std::uint16_t destination_port, const Many *many)
+		 std::uint16_t source_port, std::uint16_t destination_port, const Many *many,
+		 std::optional<std::uint64_t> number)
 {
 	out.append(",\"weir\":{\"instance\":");
 	append_quoted(out, instance);
@@ -188,6 +189,8 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 		out.append(",\"data_sent\":false");
 	if (many != nullptr)
 		append_field(out, ",\"count\":", many->merge.count);
+	if (number)
+		append_field(out, ",\"kernel_sequence\":", *number);
 	append_field(out, ",\"scope\":", event.scope);
 	append_field(out, ",\"generation\":", event.generation);
 	if (event.row == WEIR_NO_ROW)
@@ -232,7 +235,8 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 }
 
 void append_violation(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		      std::string_view row_id, std::int64_t unix_ns, const Many *many)
+		      std::string_view row_id, std::int64_t unix_ns, const Many *many,
+		      std::optional<std::uint64_t> number = {})
 {
 	const bool leaves = event.direction == WEIR_OUT;
 	const auto *source = leaves ? event.local : event.remote;
@@ -269,7 +273,7 @@ void append_violation(std::string &out, const weir_event &event, const Enrichmen
 		out.push_back('}');
 	}
 	out.append(observer());
-	append_weir(out, event, more, instance, source_port, destination_port, many);
+	append_weir(out, event, more, instance, source_port, destination_port, many, number);
 	out.append("}\n");
 }
 
@@ -283,9 +287,10 @@ std::uint16_t ethertype_of(const weir_event &event)
 }
 
 void append_json(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		 std::string_view row_id, std::int64_t to_wall)
+		 std::string_view row_id, std::int64_t to_wall, std::optional<std::uint64_t> number)
 {
-	append_violation(out, event, more, instance, row_id, static_cast<std::int64_t>(event.time) + to_wall, nullptr);
+	append_violation(out, event, more, instance, row_id, static_cast<std::int64_t>(event.time) + to_wall, nullptr,
+			 number);
 }
 
 weir_event event_of(const weir_merge_key &key, const weir_merge &merge)

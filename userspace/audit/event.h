@@ -28,9 +28,10 @@ struct Enrichment {
 std::uint16_t ethertype_of(const weir_event &);
 
 /// Writes one line of JSON, newline included, at the end of `out`. ECS 8 field names; weir.* for the rest.
-/// `to_wall` is added to the event's boot-clock time (ns) to get UNIX time (ns).
+/// `to_wall` is added to the event's boot-clock time (ns) to get UNIX time (ns). `number` is the kernel's, of the event
+/// among those of its ring.
 void append_json(std::string &out, const weir_event &, const Enrichment &, std::string_view instance,
-		 std::string_view row_id, std::int64_t to_wall);
+		 std::string_view row_id, std::int64_t to_wall, std::optional<std::uint64_t> number = {});
 
 /// Refusals that are like one that was reported, as the event that stands for them: only what they have in common.
 /// Its time is that of the first of them, so that its process is looked up as of then.
@@ -49,7 +50,7 @@ struct Summed {
 	std::uint8_t reason = 0;
 	std::uint64_t count = 0; ///< since the last such record
 	std::uint64_t total = 0; ///< since the counters began
-	std::int64_t since = 0;  ///< UNIX time, ns, of the last look at the counters; 0: they were never looked at
+	std::int64_t since = 0; ///< UNIX time, ns, of the last look at the counters; 0: they were never looked at
 	/// What became of them, where all that this counter counts had one verdict; else "".
 	std::string_view verdict{};
 };
@@ -62,7 +63,7 @@ struct Totals {
 	std::uint64_t reported = 0; ///< refused + observed = reported + merged + summed + lost
 	std::uint64_t merged = 0;
 	std::uint64_t summed = 0;
-	std::uint64_t lost = 0;     ///< since the instance was loaded
+	std::uint64_t lost = 0; ///< since the instance was loaded
 };
 
 /// One line, newline included: the kernel could not report `lost_since` events since the last such record (or,
@@ -74,8 +75,8 @@ void append_lost_json(std::string &out, const Totals &, std::uint64_t lost_since
 /// What happened to an interface: that the edge gate holds it, or no longer, or can't.
 struct InterfaceChange {
 	std::string action; ///< "interface_held", "interface_gone", ...
-	std::string name;   ///< "" where it is of no interface
-	std::string text;   ///< for people
+	std::string name; ///< "" where it is of no interface
+	std::string text; ///< for people
 	bool failed = false;
 };
 void append_interface_json(std::string &out, const InterfaceChange &, std::string_view instance, std::int64_t unix_ns);

@@ -87,7 +87,9 @@ void EventsView::line(std::string_view text)
 				  ? parse_time(stamp->get_ref<const std::string &>())
 				  : std::nullopt;
 	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface" &&
-		      dataset != "weir.name" && dataset != "weir.window" && dataset != "weir.component")) {
+		      dataset != "weir.name" && dataset != "weir.window" && dataset != "weir.component" &&
+		      dataset != "weir.journal" && dataset != "weir.checkpoint" && dataset != "weir.policy" &&
+		      dataset != "weir.integrity")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}

@@ -35,19 +35,14 @@ void append_text(std::string &out, std::string_view before, const std::string &t
 
 void append_name_json(std::string &out, const NameChange &change, std::string_view instance, std::int64_t unix_ns)
 {
-	begin_record(out, unix_ns);
-	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
-	append_quoted(out, change.action);
-	out.append(change.failed ? ",\"outcome\":\"failure\",\"reason\":" : ",\"outcome\":\"success\",\"reason\":");
-	append_quoted(out, change.text);
-	out.append(R"(,"provider":"weir","dataset":"weir.name"},"dns":{"question":{"name":)");
+	begin_change(out, unix_ns, change.action, change.failed ? "failure" : "success", change.text);
+	end_event(out, "weir.name");
+	out.append(R"(,"dns":{"question":{"name":)");
 	append_quoted(out, change.host);
 	out.push_back('}');
 	append_some(out, ",\"resolved_ip\":", change.answer);
 	out.push_back('}');
-	out.append(observer());
-	out.append(",\"weir\":{\"instance\":");
-	append_quoted(out, instance);
+	begin_weir(out, instance);
 	if (change.generation != 0)
 		append_field(out, ",\"generation\":", change.generation);
 	out.append(",\"name\":{\"name\":");

@@ -260,6 +260,12 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return sentence(record, "WINDOW", color);
 	if (dataset == "weir.component")
 		return sentence(record, "PLACE", color);
+	if (dataset == "weir.policy")
+		return sentence(record, "POLICY", color);
+	if (dataset == "weir.integrity")
+		return sentence(record, "TAMPER", color);
+	if (dataset == "weir.journal" || dataset == "weir.checkpoint")
+		return sentence(record, dataset == "weir.journal" ? "RECORD" : "SIGNED", color);
 	return fail("not a record of weir: event.dataset is none that it writes");
 }
 

@@ -34,6 +34,28 @@ const std::string &observer()
 	return text;
 }
 
+void begin_change(std::string &out, std::int64_t unix_ns, std::string_view action, std::string_view outcome,
+		  std::string_view text)
+{
+	begin_record(out, unix_ns);
+	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
+	append_quoted(out, action);
+	out.append(",\"outcome\":\"").append(outcome).append("\",\"reason\":");
+	append_quoted(out, text);
+}
+
+void end_event(std::string &out, std::string_view dataset)
+{
+	out.append(R"(,"provider":"weir","dataset":")").append(dataset).append("\"}");
+}
+
+void begin_weir(std::string &out, std::string_view instance)
+{
+	out.append(observer());
+	out.append(",\"weir\":{\"instance\":");
+	append_quoted(out, instance);
+}
+
 void append_summed_json(std::string &out, const Summed &sum, std::string_view instance, std::int64_t unix_ns)
 {
 	begin_record(out, unix_ns);
@@ -90,15 +112,9 @@ void append_lost_json(std::string &out, const Totals &totals, std::uint64_t lost
 void append_interface_json(std::string &out, const InterfaceChange &change, std::string_view instance,
 			   std::int64_t unix_ns)
 {
-	begin_record(out, unix_ns);
-	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
-	append_quoted(out, change.action);
-	out.append(change.failed ? ",\"outcome\":\"failure\",\"reason\":" : ",\"outcome\":\"success\",\"reason\":");
-	append_quoted(out, change.text);
-	out.append(R"(,"provider":"weir","dataset":"weir.interface"})");
-	out.append(observer());
-	out.append(",\"weir\":{\"instance\":");
-	append_quoted(out, instance);
+	begin_change(out, unix_ns, change.action, change.failed ? "failure" : "success", change.text);
+	end_event(out, "weir.interface");
+	begin_weir(out, instance);
 	if (!change.name.empty()) {
 		out.append(",\"interface\":{\"name\":");
 		append_quoted(out, change.name);
@@ -110,17 +126,11 @@ void append_interface_json(std::string &out, const InterfaceChange &change, std:
 void append_component_json(std::string &out, const ComponentRecord &record, std::string_view instance,
 			   std::int64_t unix_ns)
 {
-	begin_record(out, unix_ns);
-	out.append(R"(,"event":{"kind":"event","category":["configuration"],"type":["change"],"action":)");
-	append_quoted(out, record.action);
-	out.append(record.failed ? ",\"outcome\":\"failure\",\"reason\":" : ",\"outcome\":\"success\",\"reason\":");
-	append_quoted(out, record.text);
+	begin_change(out, unix_ns, record.action, record.failed ? "failure" : "success", record.text);
 	if (record.gap)
 		append_field(out, ",\"duration\":", static_cast<std::uint64_t>(record.gap->ns));
-	out.append(R"(,"provider":"weir","dataset":"weir.component"})");
-	out.append(observer());
-	out.append(",\"weir\":{\"instance\":");
-	append_quoted(out, instance);
+	end_event(out, "weir.component");
+	begin_weir(out, instance);
 	out.append(",\"component\":{\"name\":[");
 	for (std::size_t i = 0; i < record.components.size(); ++i) {
 		out.append(i == 0 ? "" : ",");

@@ -65,6 +65,11 @@ void add_options(CLI::App &app, Context &context)
 		       "Where matrices are looked for that are not beside the site file")
 		->type_name("DIR")
 		->capture_default_str();
+	app.add_option(
+		   "--journal", context.journal,
+		   "The journal: what weir run writes to, if it is given, and where changes of the policy are recorded "
+		   "[/var/log/weir/INSTANCE]")
+		->type_name("DIR");
 	app.add_flag("--json", context.json, "Print facts as JSON");
 }
 
@@ -78,6 +83,7 @@ void add_verbs(CLI::App &app, Context &context)
 	add_window(app, context);
 	add_run(app, context);
 	add_events(app, context);
+	add_journal(app, context);
 	add_remove(app, context);
 	add_matrix(app, context);
 	for (CLI::App *verb : app.get_subcommands([](CLI::App *) { return true; })) {

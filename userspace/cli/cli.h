@@ -16,6 +16,7 @@ namespace weir::cli {
 struct Context {
 	kernel::Where where;       ///< --instance, --bpffs
 	std::string policies_dir;  ///< --policies
+	std::string journal;       ///< --journal; "": not given
 	bool json = false;         ///< --json
 	/// Set by the verb that was given; main() runs it and turns the result into the exit status.
 	std::function<Result<Exit>()> run;
@@ -24,6 +25,11 @@ struct Context {
 	[[nodiscard]] std::string site(const std::string &named) const
 	{
 		return named.empty() ? "/etc/weir/" + where.instance + ".toml" : named;
+	}
+	/// The journal that was named, else the instance's own: the one that weir-events@INSTANCE.service writes.
+	[[nodiscard]] std::string journal_directory() const
+	{
+		return journal.empty() ? "/var/log/weir/" + where.instance : journal;
 	}
 };
 
@@ -37,6 +43,7 @@ void add_status(CLI::App &, Context &);
 void add_remove(CLI::App &, Context &);
 void add_run(CLI::App &, Context &);
 void add_events(CLI::App &, Context &);
+void add_journal(CLI::App &, Context &);
 void add_window(CLI::App &, Context &);
 
 } // namespace weir::cli

@@ -3,6 +3,7 @@
 #include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/component_check.h"
+#include "cli/evidence.h"
 #include "cli/host_names.h"
 #include "cli/ssh_guard.h"
 #include "cli/windows_view.h"
@@ -65,6 +66,14 @@ std::vector<std::string> proxy_warnings(const BoundPolicy &policy)
 	return warnings_of(findings, policy);
 }
 
+std::string facts_of(const kernel::Applied &applied, const Options &options)
+{
+	return nlohmann::ordered_json{{"observe", options.observe},
+				      {"attached", applied.first},
+				      {"approved_digest", approved_digest(applied.policy)}}
+		.dump();
+}
+
 Result<Exit> apply(const Options &options, const Context &context)
 {
 	const auto policy =
@@ -74,9 +83,13 @@ Result<Exit> apply(const Options &options, const Context &context)
 	if (!options.observe && !options.cut_ssh)
 		if (const auto guarded = guard_ssh_session(*policy); !guarded)
 			return std::unexpected(guarded.error());
+	Evidence evidence(context, "apply");
 	const auto applied = kernel::apply(context.where, *policy, options.observe, options.await);
-	if (!applied)
+	if (!applied) {
+		evidence.drop();
 		return std::unexpected(applied.error());
+	}
+	evidence.done(applied->before ? &*applied->before : nullptr, &applied->policy, facts_of(*applied, options));
 	const auto state = kernel::inspect(context.where);
 	if (!state)
 		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));

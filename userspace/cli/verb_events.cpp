@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "audit/event.h"
 #include "audit/events_view.h"
 #include "cli/cli.h"
+#include "cli/event_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,7 +14,6 @@
 #include <iostream>
 #include <memory>
 #include <thread>
-#include <vector>
 
 namespace weir::cli {
 namespace {
@@ -22,53 +21,17 @@ namespace {
 struct Options {
 	std::string file;
 	bool follow = false;
-	std::string since;
-	std::string to;
-	std::string direction;
-	std::string reason;
-	std::string gate;
-	std::string process;
-	std::uint32_t pid = 0;
-	std::uint64_t count = 0;
+	EventOptions chosen;
 };
-
-Result<audit::Filter> filter_of(const Options &options)
-{
-	audit::Filter filter;
-	filter.reason = options.reason;
-	filter.gate = options.gate;
-	filter.process = options.process;
-	if (options.pid != 0)
-		filter.pid = options.pid;
-	if (!options.direction.empty())
-		filter.direction = options.direction == "out" ? "egress" : "ingress";
-	if (!options.since.empty()) {
-		using namespace std::chrono;
-		const auto now = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-		auto since = audit::parse_since(options.since, now);
-		if (!since)
-			return std::unexpected(std::move(since).error().during("--since"));
-		filter.since = *since;
-	}
-	if (!options.to.empty()) {
-		filter.to = Prefix::parse(options.to);
-		if (!filter.to)
-			return fail(Exit::usage,
-				    fmt::format("--to: \"{}\" is not an address, nor a network whose host bits are "
-						"zero (192.0.2.0/24)",
-						audit::printable(options.to)));
-	}
-	return filter;
-}
 
 Result<Exit> show_events(const Options &options, const Context &context)
 {
-	auto filter = filter_of(options);
+	auto filter = filter_of(options.chosen);
 	if (!filter)
 		return std::unexpected(std::move(filter).error());
 	const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
 	audit::EventsView view(
-		std::move(*filter), {.json = context.json, .color = terminal, .count = options.count},
+		std::move(*filter), {.json = context.json, .color = terminal, .count = options.chosen.count},
 		[](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stdout); },
 		[](std::string_view line) { std::cerr << "weir: " << line; });
 	const auto file = options.file.empty() ? "/var/log/weir/" + context.where.instance + ".jsonl" : options.file;
@@ -114,20 +77,7 @@ void add_events(CLI::App &app, Context &context)
 			 "JSON lines; - is the standard input "
 			 "[/var/log/weir/INSTANCE.jsonl]");
 	verb->add_flag("-f,--follow", options->follow, "Wait for more, also when the file is rotated");
-	verb->add_option("--since", options->since, "From this moment (RFC 3339) or age (90s, 30m, 4h, 7d) on");
-	verb->add_option("--direction", options->direction, "out or in")->check(CLI::IsMember({"out", "in"}));
-
-	std::vector<std::string> reasons, gates;
-	for (std::uint8_t i = 1; i < WEIR_REASONS; i++)
-		reasons.emplace_back(audit::reason_name(i));
-	for (std::uint8_t i = 1; i < WEIR_GATES; i++)
-		gates.emplace_back(audit::gate_name(i));
-	verb->add_option("--reason", options->reason, "Refused for this reason")->check(CLI::IsMember(reasons));
-	verb->add_option("--gate", options->gate, "Refused by this gate")->check(CLI::IsMember(gates));
-	verb->add_option("--pid", options->pid, "Of this process")->check(CLI::PositiveNumber);
-	verb->add_option("--process", options->process, "Of processes by this name");
-	verb->add_option("--to", options->to, "To this address or network")->type_name("ADDR[/LEN]");
-	verb->add_option("-n,--count", options->count, "Stop after so many records")->check(CLI::PositiveNumber);
+	add_event_options(*verb, options->chosen);
 	verb->footer(
 		"Examples:\n  weir events --since 1h --direction out\n  weir events --follow --process curl\n"
 		"  weir events --json --reason no_row --to 192.0.2.0/24 | jq .process\n\n"

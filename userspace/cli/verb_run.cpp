@@ -23,9 +23,12 @@ void add_run(CLI::App &app, Context &context)
 		->type_name("TIME")
 		->capture_default_str();
 	verb->footer(
-		"Examples:\n  weir run --output /var/log/weir/default.jsonl\n  weir run | jq .weir.reason\n\n"
+		"Examples:\n  weir run --journal /var/log/weir/default --output /var/log/weir/default.jsonl\n  weir "
+		"run | jq .weir.reason\n\n"
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
-		"4 MiB of them wait in the kernel.");
+		"4 MiB of them wait in the kernel. With --journal it writes the journal that weir journal init has "
+		"made,\n"
+		"and --output gets what stands there.");
 	verb->callback([&context, output, keep] {
 		context.run = [&context, output, keep]() -> Result<Exit> {
 			const auto seconds = policy::parse_duration(*keep);
@@ -35,6 +38,7 @@ void add_run(CLI::App &app, Context &context)
 								 "as 90s, 30m or 4h");
 			return daemon::run({.where = context.where,
 					    .output = *output,
+					    .journal = context.journal,
 					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
 		};
 	});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir window`: exceptions that end by themselves. Everything is taken from the policy in the kernel: no file is read.
 #include "cli/cli.h"
+#include "cli/evidence.h"
 #include "cli/person.h"
 #include "cli/windows_view.h"
 #include "audit/events_view.h"
@@ -41,8 +42,11 @@ struct Changed {
 	kernel::Cut cut; ///< what lived by rows that went with it
 };
 
-Result<Changed> publish(const kernel::Where &where, const std::function<Result<BoundPolicy>(const BoundPolicy &)> &how)
+Result<Changed> publish(const Context &context, const std::string &verb,
+			const std::function<Result<BoundPolicy>(const BoundPolicy &)> &how)
 {
+	const auto &where = context.where;
+	Evidence evidence(context, verb);
 	Changed changed;
 	const auto applied =
 		kernel::change(where, [&](const BoundPolicy &policy) -> Result<std::optional<BoundPolicy>> {
@@ -53,9 +57,12 @@ Result<Changed> publish(const kernel::Where &where, const std::function<Result<B
 			changed.after = *next;
 			return std::move(*next);
 		});
-	if (!applied)
+	if (!applied) {
+		evidence.drop();
 		return std::unexpected(applied.error());
+	}
 	changed.applied = **applied; // `how` always changes something, or fails
+	evidence.done(&changed.before, &changed.after);
 	auto cut = kernel::cut_ended(where, changed.before);
 	if (!cut)
 		changed.cut.problems.push_back(std::move(cut).error().message);
@@ -92,7 +99,7 @@ Result<Exit> open(const OpenOptions &options, const Context &context)
 					    text_of(this_person()), now);
 	if (!request)
 		return std::unexpected(request.error());
-	const auto changed = publish(context.where, [&](const BoundPolicy &policy) {
+	const auto changed = publish(context, "window open", [&](const BoundPolicy &policy) {
 		auto punctual = *request;
 		const auto moment = Moment::now(); // the lock may have been waited for
 		punctual.unix_ns = moment.unix_ns;
@@ -138,7 +145,7 @@ Result<Exit> close(const CloseOptions &options, const Context &context)
 		if (auto good = check_reason(options.reason); !good)
 			return std::unexpected(std::move(good).error());
 	const auto by = text_of(this_person());
-	const auto changed = publish(context.where, [&](const BoundPolicy &policy) {
+	const auto changed = publish(context, "window close", [&](const BoundPolicy &policy) {
 		return policy::close_window(policy, options.name, by, options.reason, Moment::now().unix_ns);
 	});
 	if (!changed)

@@ -44,14 +44,14 @@ audit::ComponentRecord record_of(const kernel::ComponentChange &change, const Bo
 
 } // namespace
 
-void Components::look(Sink &sink)
+void Components::look(Records &records)
 {
 	// Emptied before the look: what changes meanwhile is looked at again.
 	if (watch_ && watch_->drain())
-		follow(sink);
+		follow(records);
 }
 
-void Components::tick(Sink &sink)
+void Components::tick(Records &records)
 {
 	if (!watch_) {
 		if (auto watch = kernel::ComponentWatch::open())
@@ -65,18 +65,18 @@ void Components::tick(Sink &sink)
 	}
 	if (watch_)
 		watch_->drain();
-	follow(sink);
+	follow(records);
 }
 
-void Components::follow(Sink &sink)
+void Components::follow(Records &records)
 {
 	const auto followed = kernel::follow_components(where_);
 	if (!followed) {
 		if (followed.error().code != Exit::absent && complaint_.is_due())
-			tell(sink, {.action = "component_unheld",
-				    .text = on_one_line("components cannot be followed, trying on: " +
-							followed.error().message),
-				    .failed = true});
+			tell(records, {.action = "component_unheld",
+				       .text = on_one_line("components cannot be followed, trying on: " +
+							   followed.error().message),
+				       .failed = true});
 		return;
 	}
 	std::vector<audit::ComponentRecord> problems;
@@ -85,22 +85,24 @@ void Components::follow(Sink &sink)
 		if (record.failed)
 			problems.push_back(std::move(record));
 		else
-			tell(sink, record);
+			tell(records, record);
 	}
 	if (problems.empty()) {
 		if (complaint_.settle())
-			tell(sink, {.action = "component_solved", .text = "every component that runs is held"});
+			tell(records, {.action = "component_solved", .text = "every component that runs is held"});
 	} else if (complaint_.is_due()) {
 		for (const auto &problem : problems)
-			tell(sink, problem);
+			tell(records, problem);
 	}
 }
 
-void Components::tell(Sink &sink, const audit::ComponentRecord &record)
+void Components::tell(Records &records, const audit::ComponentRecord &record)
 {
 	say("components: " + record.text);
-	if (!sink.is_full())
-		audit::append_component_json(sink.buffer(), record, where_.instance, clock_ns(CLOCK_REALTIME));
+	if (records.is_jammed())
+		return;
+	audit::append_component_json(records.line(), record, where_.instance, clock_ns(CLOCK_REALTIME));
+	records.put();
 }
 
 } // namespace weir::daemon

@@ -6,7 +6,7 @@
 
 #include "audit/event.h"
 #include "daemon/clock.h"
-#include "daemon/sink.h"
+#include "daemon/records.h"
 #include "kernel/instance.h"
 
 #include <optional>
@@ -20,14 +20,14 @@ public:
 
 	/// Becomes readable when look() has something to do; -1: nobody tells, so each tick() looks.
 	[[nodiscard]] int fd() const { return watch_ ? watch_->fd() : -1; }
-	/// Looks if cgroups came or went. What changed is said, and written if the sink has room.
-	void look(Sink &);
+	/// Looks if cgroups came or went. What changed is said, and written if there is room.
+	void look(Records &);
 	/// Once a second, and at the start: looks in any case.
-	void tick(Sink &);
+	void tick(Records &);
 
 private:
-	void follow(Sink &);
-	void tell(Sink &, const audit::ComponentRecord &);
+	void follow(Records &);
+	void tell(Records &, const audit::ComponentRecord &);
 
 	kernel::Where where_;
 	std::optional<kernel::ComponentWatch> watch_;

@@ -84,28 +84,28 @@ void Hosts::read_policy()
 	}
 }
 
-void Hosts::look(Sink &sink)
+void Hosts::look(Records &records)
 {
 	epoll_event event{};
 	if (::epoll_wait(epoll_.get(), &event, 1, 0) <= 0)
 		return;
 	for (auto &each : followed_)
-		step(sink, each);
+		step(records, each);
 }
 
-void Hosts::tick(Sink &sink)
+void Hosts::tick(Records &records)
 {
 	read_policy();
 	for (auto &each : followed_) {
-		step(sink, each);
-		publish(sink, each);
+		step(records, each);
+		publish(records, each);
 	}
 	for (auto &each : followed_)
 		if (!each.second.lookup && each.second.wanted.empty() && now_ns() >= each.second.due)
-			start(sink, each);
+			start(records, each);
 }
 
-void Hosts::start(Sink &sink, Each &each)
+void Hosts::start(Records &records, Each &each)
 {
 	auto &[name, followed] = each;
 	if (std::ranges::count_if(followed_, [](const Each &one) { return one.second.lookup.has_value(); }) >=
@@ -113,7 +113,7 @@ void Hosts::start(Sink &sink, Each &each)
 		return;
 	auto resolvers = names::resolvers(resolvers_);
 	if (!resolvers) {
-		fail(sink, each, {names::Problem::machine, resolvers.error().message});
+		fail(records, each, {names::Problem::machine, resolvers.error().message});
 		return;
 	}
 	auto query = names::query_of(followed.host, std::move(*resolvers));
@@ -122,10 +122,10 @@ void Hosts::start(Sink &sink, Each &each)
 	epoll_event wanted{};
 	wanted.events = EPOLLIN;
 	::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, followed.lookup->fd(), &wanted);
-	step(sink, each);
+	step(records, each);
 }
 
-void Hosts::step(Sink &sink, Each &each)
+void Hosts::step(Records &records, Each &each)
 {
 	auto &[name, followed] = each;
 	if (!followed.lookup)
@@ -135,24 +135,24 @@ void Hosts::step(Sink &sink, Each &each)
 		return;
 	followed.lookup.reset();
 	if (*outcome)
-		take(sink, each, **outcome);
+		take(records, each, **outcome);
 	else
-		fail(sink, each, outcome->error());
+		fail(records, each, outcome->error());
 }
 
-void Hosts::take(Sink &sink, Each &each, const names::Answer &answer)
+void Hosts::take(Records &records, Each &each, const names::Answer &answer)
 {
 	auto &[name, followed] = each;
 	const auto now = now_ns();
 	followed.due = now + std::clamp(answer.ttl * second, pace_.least, pace_.most);
 	if (followed.failures != 0) {
 		followed.failures = 0;
-		tell(sink, {.action = "name_answered",
-			    .name = name,
-			    .host = followed.host.host,
-			    .text = fmt::format("{} ({}) has an answer again", followed.host.host, name),
-			    .resolver = answer.from.text(),
-			    .answer = texts(answer.addresses)});
+		tell(records, {.action = "name_answered",
+			       .name = name,
+			       .host = followed.host.host,
+			       .text = fmt::format("{} ({}) has an answer again", followed.host.host, name),
+			       .resolver = answer.from.text(),
+			       .answer = texts(answer.addresses)});
 	}
 	std::vector<Prefix> good;
 	std::vector<std::pair<Address, std::string>> refused;
@@ -165,16 +165,17 @@ void Hosts::take(Sink &sink, Each &each, const names::Answer &answer)
 	}
 	followed.answer = answer;
 	if (!refused.empty())
-		tell_refused(sink, each, refused, good.empty());
+		tell_refused(records, each, refused, good.empty());
 	if (good.empty())
 		return; // whoever lies does not say, either, which addresses are gone
 	followed.wanted = followed.kept.after(good, now);
 	followed.tries = 0;
-	publish(sink, each);
+	publish(records, each);
 }
 
 /// Each address once in a while: a resolver that lies does so again and again.
-void Hosts::tell_refused(Sink &sink, Each &each, const std::vector<std::pair<Address, std::string>> &refused, bool all)
+void Hosts::tell_refused(Records &records, Each &each, const std::vector<std::pair<Address, std::string>> &refused,
+			 bool all)
 {
 	auto &[name, followed] = each;
 	const auto now = now_ns();
@@ -191,7 +192,7 @@ void Hosts::tell_refused(Sink &sink, Each &each, const std::vector<std::pair<Add
 	if (!is_news)
 		return;
 	followed.refused_said = now;
-	tell(sink,
+	tell(records,
 	     {.action = "name_refused",
 	      .name = name,
 	      .host = followed.host.host,
@@ -204,7 +205,7 @@ void Hosts::tell_refused(Sink &sink, Each &each, const std::vector<std::pair<Add
 	      .refused = std::move(addresses)});
 }
 
-void Hosts::fail(Sink &sink, Each &each, const names::Failure &failure)
+void Hosts::fail(Records &records, Each &each, const names::Failure &failure)
 {
 	auto &[name, followed] = each;
 	const auto now = now_ns();
@@ -216,7 +217,7 @@ void Hosts::fail(Sink &sink, Each &each, const names::Failure &failure)
 	if (!is_news)
 		return;
 	followed.said = now;
-	tell(sink,
+	tell(records,
 	     {.action = "name_failed",
 	      .name = name,
 	      .host = followed.host.host,
@@ -236,7 +237,7 @@ std::string Hosts::cut(const BoundPolicy &before) const
 	return !cut || cut->connections.empty() ? "" : fmt::format("; cut {}", fmt::join(cut->connections, ", "));
 }
 
-void Hosts::publish(Sink &sink, Each &each)
+void Hosts::publish(Records &records, Each &each)
 {
 	auto &[name, followed] = each;
 	if (followed.wanted.empty())
@@ -262,7 +263,7 @@ void Hosts::publish(Sink &sink, Each &each)
 			followed.wanted.clear();
 		} else if (++followed.tries >= most_tries) {
 			followed.wanted.clear();
-			fail(sink, each, {names::Problem::machine, done.error().message});
+			fail(records, each, {names::Problem::machine, done.error().message});
 		} else if (complaint_.is_due()) {
 			say(fmt::format("{}: new addresses can't be published, trying on: {}", name,
 					done.error().message));
@@ -272,27 +273,30 @@ void Hosts::publish(Sink &sink, Each &each)
 	const auto wanted = std::exchange(followed.wanted, {});
 	if (!*done)
 		return;
+	records.published((*done)->generation, (*done)->digest);
 	const auto before = std::exchange(followed.host.addresses, wanted);
 	const bool lost = std::ranges::any_of(
 		before, [&](const Prefix &address) { return std::ranges::find(wanted, address) == wanted.end(); });
 	const auto ended = lost && old ? cut(*old) : "";
-	tell(sink, {.action = "name_changed",
-		    .name = name,
-		    .host = followed.host.host,
-		    .text = fmt::format("{} ({}) has other addresses: {}; until now {}{}", followed.host.host, name,
-					fmt::join(texts(wanted), ", "), in_force(before), ended),
-		    .resolver = followed.answer.from.text(),
-		    .answer = texts(followed.answer.addresses),
-		    .before = texts(before),
-		    .after = texts(wanted),
-		    .generation = (*done)->generation});
+	tell(records, {.action = "name_changed",
+		       .name = name,
+		       .host = followed.host.host,
+		       .text = fmt::format("{} ({}) has other addresses: {}; until now {}{}", followed.host.host, name,
+					   fmt::join(texts(wanted), ", "), in_force(before), ended),
+		       .resolver = followed.answer.from.text(),
+		       .answer = texts(followed.answer.addresses),
+		       .before = texts(before),
+		       .after = texts(wanted),
+		       .generation = (*done)->generation});
 }
 
-void Hosts::tell(Sink &sink, const audit::NameChange &change)
+void Hosts::tell(Records &records, const audit::NameChange &change)
 {
 	say("name: " + change.text);
-	if (!sink.is_full())
-		audit::append_name_json(sink.buffer(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	if (records.is_jammed())
+		return;
+	audit::append_name_json(records.line(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	records.put();
 }
 
 } // namespace weir::daemon

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "daemon/clock.h"
 #include "daemon/kept_addresses.h"
-#include "daemon/sink.h"
+#include "daemon/records.h"
 #include "kernel/instance.h"
 #include "names/lookup.h"
 
@@ -38,9 +38,9 @@ public:
 	/// Becomes readable when look() has something to do.
 	[[nodiscard]] int fd() const { return epoll_.get(); }
 	/// Takes answers that are there.
-	void look(Sink &);
+	void look(Records &);
 	/// Once a second, and at the start: reads the policy if it is another one, begins what is due.
-	void tick(Sink &);
+	void tick(Records &);
 	/// Another instance has taken the name.
 	void look_again() { generation_ = 0; }
 
@@ -64,14 +64,14 @@ private:
 	using Each = std::pair<const std::string, Followed>;
 
 	void read_policy();
-	void start(Sink &, Each &);
-	void step(Sink &, Each &);
-	void take(Sink &, Each &, const names::Answer &);
-	void tell_refused(Sink &, Each &, const std::vector<std::pair<Address, std::string>> &, bool all);
-	void fail(Sink &, Each &, const names::Failure &);
-	void publish(Sink &, Each &);
+	void start(Records &, Each &);
+	void step(Records &, Each &);
+	void take(Records &, Each &, const names::Answer &);
+	void tell_refused(Records &, Each &, const std::vector<std::pair<Address, std::string>> &, bool all);
+	void fail(Records &, Each &, const names::Failure &);
+	void publish(Records &, Each &);
 	[[nodiscard]] std::string cut(const BoundPolicy &before) const;
-	void tell(Sink &, const audit::NameChange &);
+	void tell(Records &, const audit::NameChange &);
 
 	kernel::Where where_;
 	Pace pace_;

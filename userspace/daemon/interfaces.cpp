@@ -33,13 +33,13 @@ audit::InterfaceChange change_of(const std::string &line)
 
 } // namespace
 
-bool Interfaces::look(Sink &sink)
+bool Interfaces::look(Records &records)
 {
 	// Emptied before cover(): what changes while that looks is looked at again.
-	return watch_ && kernel::drain_interfaces(watch_) && cover(sink);
+	return watch_ && kernel::drain_interfaces(watch_) && cover(records);
 }
 
-bool Interfaces::tick(Sink &sink)
+bool Interfaces::tick(Records &records)
 {
 	if (!watch_) {
 		wanted_ = true;
@@ -49,17 +49,17 @@ bool Interfaces::tick(Sink &sink)
 			say("cannot hear of interfaces that appear, so looks for them each second: " +
 			    watch.error().message);
 	}
-	return wanted_ ? cover(sink) : look(sink);
+	return wanted_ ? cover(records) : look(records);
 }
 
-bool Interfaces::cover(Sink &sink)
+bool Interfaces::cover(Records &records)
 {
 	const auto changes = kernel::cover(where_);
 	if (!changes) {
 		wanted_ = true;
 		if (changes.error().code != Exit::absent && complaint_.is_due())
-			tell(sink, {"interface_problem", "",
-				    "interfaces cannot be held, trying on: " + changes.error().message, true});
+			tell(records, {"interface_problem", "",
+				       "interfaces cannot be held, trying on: " + changes.error().message, true});
 		return false;
 	}
 	wanted_ = false;
@@ -69,25 +69,27 @@ bool Interfaces::cover(Sink &sink)
 		if (change.failed)
 			problems.push_back(std::move(change));
 		else
-			tell(sink, change);
+			tell(records, change);
 	}
 	if (problems.empty()) {
 		if (complaint_.settle())
-			tell(sink, {"interface_problem_solved", "", "every interface is held again", false});
+			tell(records, {"interface_problem_solved", "", "every interface is held again", false});
 		return true;
 	}
 	wanted_ = true;
 	if (complaint_.is_due())
 		for (const auto &problem : problems)
-			tell(sink, problem);
+			tell(records, problem);
 	return true;
 }
 
-void Interfaces::tell(Sink &sink, const audit::InterfaceChange &change)
+void Interfaces::tell(Records &records, const audit::InterfaceChange &change)
 {
 	say("edge: " + change.text);
-	if (!sink.is_full())
-		audit::append_interface_json(sink.buffer(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	if (records.is_jammed())
+		return;
+	audit::append_interface_json(records.line(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	records.put();
 }
 
 } // namespace weir::daemon

@@ -6,7 +6,7 @@
 #include "audit/event.h"
 #include "base/fd.h"
 #include "daemon/clock.h"
-#include "daemon/sink.h"
+#include "daemon/records.h"
 #include "kernel/instance.h"
 
 #include <utility>
@@ -19,17 +19,17 @@ public:
 
 	/// Becomes readable when look() has something to do; -1: nobody tells, so each tick() looks.
 	[[nodiscard]] int fd() const { return watch_ ? watch_.get() : -1; }
-	/// Looks if something changed. What changed is said, and written if the sink has room. True when it looked
+	/// Looks if something changed. What changed is said, and written if there is room. True when it looked
 	/// and the edge is of this network namespace.
-	bool look(Sink &);
+	bool look(Records &);
 	/// Once a second, and at the start: looks also when the last look found a problem.
-	bool tick(Sink &);
+	bool tick(Records &);
 	/// Another instance has taken the name.
 	void look_again() { wanted_ = true; }
 
 private:
-	bool cover(Sink &);
-	void tell(Sink &, const audit::InterfaceChange &);
+	bool cover(Records &);
+	void tell(Records &, const audit::InterfaceChange &);
 
 	kernel::Where where_;
 	Fd watch_;

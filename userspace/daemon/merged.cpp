@@ -38,17 +38,17 @@ void Merged::take()
 	}
 }
 
-void Merged::put(Sink &sink, audit::Enricher &enricher, std::int64_t to_wall)
+void Merged::put(Records &records, audit::Enricher &enricher, std::int64_t to_wall)
 {
-	for (; next_ < taken_.size() && !sink.is_full(); next_++) {
+	for (; next_ < taken_.size() && !records.is_full(); next_++) {
 		auto &[key, merge] = taken_[next_];
 		if (merge.count == 0)
 			continue; // the first was reported, and no other came
 		if (merge.last == 0) // without a policy the gate asks no clock: it was in the last second
 			merge.first = merge.last = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
-		audit::append_merged_json(sink.buffer(), key, merge, enricher.enrich(audit::event_of(key, merge)),
+		audit::append_merged_json(records.line(), key, merge, enricher.enrich(audit::event_of(key, merge)),
 					  where_.instance, to_wall);
-		sink.commit(1);
+		records.put_refusals(key.gate, merge.count);
 		counted_ += merge.count;
 	}
 	if (is_empty() && !taken_.empty()) {
@@ -57,11 +57,11 @@ void Merged::put(Sink &sink, audit::Enricher &enricher, std::int64_t to_wall)
 	}
 }
 
-void Merged::put_sums(const kernel::Counters &counters, Sink &sink)
+void Merged::put_sums(const kernel::Counters &counters, Records &records)
 {
 	const auto now = clock_ns(CLOCK_REALTIME);
 	sums_.resize(std::max(sums_.size(), counters.size()));
-	for (std::size_t i = 0; i < counters.size() && !sink.is_full(); i++) {
+	for (std::size_t i = 0; i < counters.size() && !records.is_full(); i++) {
 		const auto &counter = counters[i];
 		if (counter.summed <= sums_[i])
 			continue;
@@ -73,20 +73,23 @@ void Merged::put_sums(const kernel::Counters &counters, Sink &sink)
 			sum.verdict = "refused";
 		else if (counter.refused == 0 && counter.observed != 0)
 			sum.verdict = "observed";
-		audit::append_summed_json(sink.buffer(), sum, where_.instance, now);
-		sink.commit(1);
+		audit::append_summed_json(records.line(), sum, where_.instance, now);
+		records.put_refusals(sum.gate, sum.count);
 		counted_ += sum.count;
 		sums_[i] = counter.summed;
 	}
-	if (!sink.is_full())
+	if (!records.is_full())
 		looked_at_ = now;
 }
 
-std::uint64_t Merged::discard()
+std::uint64_t Merged::discard(Balance &balance)
 {
 	std::uint64_t count = 0;
-	for (; next_ < taken_.size(); next_++)
-		count += taken_[next_].second.count;
+	for (; next_ < taken_.size(); next_++) {
+		const auto &[key, merge] = taken_[next_];
+		balance.discarded(key.gate, merge.count);
+		count += merge.count;
+	}
 	taken_.clear();
 	next_ = 0;
 	return count;
@@ -96,6 +99,23 @@ void Merged::forget_sums()
 {
 	sums_.clear();
 	looked_at_ = 0;
+}
+
+std::map<std::uint32_t, std::uint64_t> Merged::sums() const
+{
+	std::map<std::uint32_t, std::uint64_t> sums;
+	for (std::size_t i = 0; i < sums_.size(); i++)
+		if (sums_[i] != 0)
+			sums[static_cast<std::uint32_t>(i)] = sums_[i];
+	return sums;
+}
+
+void Merged::resume(const std::map<std::uint32_t, std::uint64_t> &sums)
+{
+	sums_.assign(WEIR_COUNTERS, 0);
+	for (const auto &[index, total] : sums)
+		if (index < sums_.size())
+			sums_[index] = total;
 }
 
 } // namespace weir::daemon

@@ -4,10 +4,11 @@
 
 #include "audit/enrich.h"
 #include "daemon/clock.h"
-#include "daemon/sink.h"
+#include "daemon/records.h"
 #include "kernel/instance.h"
 
 #include <cstdint>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -20,18 +21,22 @@ public:
 	/// Takes the kernel's table. Not before the last one is written: until then the kernel counts on in its own,
 	/// which is bounded, and so is this one.
 	void take();
-	/// Writes of it what the sink has room for.
-	void put(Sink &, audit::Enricher &, std::int64_t to_wall);
+	/// Writes of it what there is room for.
+	void put(Records &, audit::Enricher &, std::int64_t to_wall);
 	/// Writes how much each counter of sums has grown since it was last written; what finds no room, later.
-	void put_sums(const kernel::Counters &, Sink &);
+	void put_sums(const kernel::Counters &, Records &);
 
 	[[nodiscard]] bool is_empty() const { return next_ == taken_.size(); }
-	/// Refusals in records that this run has written into the sink.
+	/// Refusals in records of this run.
 	[[nodiscard]] std::uint64_t counted() const { return counted_; }
 	/// Throws away what is not written; gives its number.
-	std::uint64_t discard();
+	std::uint64_t discard(Balance &);
 	/// Another instance has taken the name: its counters begin anew.
 	void forget_sums();
+	/// By weir_counter_index(): what the records say of the counters.
+	[[nodiscard]] std::map<std::uint32_t, std::uint64_t> sums() const;
+	/// The records of an earlier run say so much.
+	void resume(const std::map<std::uint32_t, std::uint64_t> &sums);
 
 private:
 	kernel::Where where_;

@@ -6,9 +6,11 @@
 #include "daemon/components.h"
 #include "daemon/hosts.h"
 #include "daemon/interfaces.h"
+#include "daemon/keeper.h"
 #include "daemon/merged.h"
+#include "daemon/records.h"
 #include "daemon/row_names.h"
-#include "daemon/sink.h"
+#include "daemon/watch.h"
 #include "daemon/windows.h"
 
 #include <fmt/format.h>
@@ -41,17 +43,19 @@ ino_t identity(const kernel::Where &where)
 
 class Daemon {
 public:
-	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
-		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
+	Daemon(const RunOptions &options, Records records, kernel::Ring ring, Fd signals)
+		: where_(options.where), records_(std::move(records)), ring_(std::move(ring)),
+		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
+		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
+		  keeper_(options.where.instance), watch_(options.where, options.journal),
 		  identity_(identity(options.where))
 	{}
 
 	Result<Exit> stream();
 
 private:
-	void on_event(const weir_event &);
+	void on_event(const weir_event &, std::uint64_t number);
 	void housekeeping();
 	void read_signals();
 	void tick();
@@ -64,7 +68,7 @@ private:
 	Result<Exit> close();
 
 	kernel::Where where_;
-	Sink sink_;
+	Records records_;
 	std::optional<kernel::Ring> ring_;
 	Fd signals_;
 	RowNames rows_;
@@ -73,6 +77,8 @@ private:
 	Components components_;
 	Hosts hosts_;
 	Windows windows_;
+	Keeper keeper_;
+	Watch watch_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -92,22 +98,25 @@ private:
 	std::uint64_t discarded_written_ = 0;
 };
 
-void Daemon::on_event(const weir_event &event)
+void Daemon::on_event(const weir_event &event, std::uint64_t number)
 {
+	if (records_.balance().was_recorded(number))
+		return;
 	if (++since_housekeeping_ >= housekeeping_every)
 		housekeeping();
-	if (sink_.is_full())
+	if (records_.is_full())
 		make_room();
 	// Poll goes on as long as there is an event, which under a flood is for ever: past the deadline each is
 	// only counted, faster than the kernel makes them, and so the ring becomes empty.
-	if (broken_ || sink_.is_full() || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_)) {
+	if (broken_ || records_.is_full() || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_)) {
 		discarded_++;
+		records_.balance().discarded_event(event.gate);
 		return;
 	}
-	audit::append_json(sink_.buffer(), event, enricher_.enrich(event), where_.instance,
-			   rows_.of(event.generation, event.row), to_wall_);
-	sink_.commit(1);
-	if (sink_.buffer().size() >= Sink::batch)
+	audit::append_json(records_.line(), event, enricher_.enrich(event), where_.instance,
+			   rows_.of(event.generation, event.row), to_wall_, number);
+	records_.put_event(event.gate);
+	if (records_.is_batch())
 		write_out();
 }
 
@@ -117,17 +126,18 @@ void Daemon::housekeeping()
 	since_housekeeping_ = 0;
 	read_signals();
 	if (!stop_) // first: a component that starts is unheld until then
-		components_.look(sink_);
-	if (!stop_ && interfaces_.look(sink_))
+		components_.look(records_);
+	if (!stop_ && interfaces_.look(records_))
 		enricher_.edge_is_here(true);
 	if (!stop_) {
-		hosts_.look(sink_);
-		windows_.look(sink_);
+		hosts_.look(records_);
+		windows_.look(records_);
 	}
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 		tick();
 	if (!broken_)
-		merged_.put(sink_, enricher_, to_wall_);
+		merged_.put(records_, enricher_, to_wall_);
+	keeper_.look(records_, *ring_, merged_);
 }
 
 void Daemon::read_signals()
@@ -135,7 +145,7 @@ void Daemon::read_signals()
 	signalfd_siginfo info;
 	while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
-			if (auto done = sink_.reopen(); !done)
+			if (auto done = records_.reopen(); !done)
 				say(done.error().message + "; the old file stays in use");
 			continue;
 		}
@@ -156,16 +166,16 @@ void Daemon::tick()
 		return; // the counters by that name are another instance's
 	}
 	if (!stop_)
-		components_.tick(sink_);
-	if (!stop_ && interfaces_.tick(sink_))
+		components_.tick(records_);
+	if (!stop_ && interfaces_.tick(records_))
 		enricher_.edge_is_here(true);
 	if (!stop_)
-		hosts_.tick(sink_);
+		hosts_.tick(records_);
 	if (!broken_)
-		windows_.tick(sink_);
+		windows_.tick(records_);
 	if (!broken_ && !closing_) {
 		merged_.take();
-		merged_.put(sink_, enricher_, to_wall_);
+		merged_.put(records_, enricher_, to_wall_);
 	}
 	const auto counters = kernel::read_counters(where_);
 	if (!counters && counters.error().code == Exit::absent) {
@@ -182,12 +192,15 @@ void Daemon::tick()
 		}
 		totals_ = totals;
 		if (!broken_)
-			merged_.put_sums(*counters, sink_);
+			merged_.put_sums(*counters, records_);
+		watch_.tick(records_);
+		keeper_.tick(records_, *ring_, merged_);
 	}
 	// Not at the output's own expense: a full buffer holds what was refused; the next tick says the sum.
-	if ((totals_.lost > lost_written_ || discarded_ > discarded_written_) && !sink_.is_full() && !broken_) {
-		audit::append_lost_json(sink_.buffer(), totals_, totals_.lost - lost_written_, discarded_,
+	if ((totals_.lost > lost_written_ || discarded_ > discarded_written_) && !records_.is_full() && !broken_) {
+		audit::append_lost_json(records_.line(), totals_, totals_.lost - lost_written_, discarded_,
 					where_.instance, clock_ns(CLOCK_REALTIME));
+		records_.put();
 		lost_written_ = totals_.lost;
 		discarded_written_ = discarded_;
 	}
@@ -197,20 +210,20 @@ void Daemon::write_out()
 {
 	if (broken_)
 		return;
-	const auto done = sink_.write_out();
+	const auto done = records_.write_out();
 	if (!done) {
 		broken_ = done.error();
 		stop_ = true;
 		deadline_ = clock_ns(CLOCK_MONOTONIC);
 		return;
 	}
-	if (!*done && !sink_.problem().empty() && complaint_.is_due()) {
+	if (!*done && !records_.problem().empty() && complaint_.is_due()) {
 		say(fmt::format("cannot write to {}: {}. Trying on; {} lines wait, then the ring buffer fills and the "
 				"kernel counts what is lost.",
-				sink_.name(), sink_.problem(), sink_.unwritten_lines()));
+				records_.name(), records_.problem(), records_.unwritten()));
 	}
 	if (*done && complaint_.settle())
-		say(fmt::format("{} takes lines again", sink_.name()));
+		say(fmt::format("{} takes lines again", records_.name()));
 	if (*done)
 		windows_.written();
 }
@@ -219,11 +232,14 @@ void Daemon::write_out()
 /// fit into it is refused all the same, and counted by the kernel.
 void Daemon::make_room()
 {
-	for (write_out(); sink_.is_full() && !broken_; write_out()) {
+	for (write_out(); records_.is_full() && !broken_; write_out()) {
 		if (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_)
 			return;
+		keeper_.was_stuck(records_.problem());
 		wait(retry_pause, false);
 		read_signals();
+		if (!stop_) // whatever becomes of the records, what starts is to be held
+			components_.look(records_);
 	}
 }
 
@@ -236,9 +252,7 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 			    {-1, POLLIN, 0},
 			    {-1, POLLIN, 0},
 			    {-1, POLLIN, 0}};
-	// An output with a problem is "writable" to poll(): only a slow one is waited for.
-	if (!sink_.is_empty() && sink_.problem().empty())
-		watched[1].fd = sink_.fd();
+	watched[1].fd = records_.slow_fd();
 	if (for_events) {
 		watched[2].fd = ring_->epoll_fd();
 		watched[3].fd = interfaces_.fd();
@@ -253,7 +267,8 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 void Daemon::drain()
 {
 	for (;;) {
-		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
+		const auto taken = ring_->poll(
+			0, [this](const weir_event &event, std::uint64_t number) { on_event(event, number); });
 		if (!taken)
 			ring_error_ = taken.error();
 		if (!taken || *taken == 0 || (deadline_ && clock_ns(CLOCK_MONOTONIC) > *deadline_))
@@ -266,6 +281,7 @@ bool Daemon::take_over()
 {
 	drain();
 	write_out();
+	keeper_.leave(records_, *ring_);
 	ring_.reset();
 	auto ring = kernel::Ring::open(where_);
 	if (!ring) {
@@ -281,6 +297,7 @@ bool Daemon::take_over()
 	replaced_ = false;
 	rows_.forget();
 	merged_.forget_sums();
+	keeper_.turn_to(records_, *ring_, merged_);
 	interfaces_.look_again();
 	hosts_.look_again();
 	windows_.look_again();
@@ -292,9 +309,11 @@ bool Daemon::take_over()
 
 Result<Exit> Daemon::stream()
 {
+	keeper_.begin(records_, *ring_, merged_);
 	tick();
 	while (!stop_) {
-		const auto taken = ring_->poll(0, [this](const weir_event &event) { on_event(event); });
+		const auto taken = ring_->poll(
+			0, [this](const weir_event &event, std::uint64_t number) { on_event(event, number); });
 		if (!taken) { // what was read before is written all the same
 			ring_error_ = taken.error();
 			break;
@@ -303,10 +322,10 @@ Result<Exit> Daemon::stream()
 		write_out();
 		if (replaced_ && !stop_ && !take_over())
 			break;
-		const bool may_put = !merged_.is_empty() && sink_.is_empty();
+		const bool may_put = !merged_.is_empty() && records_.is_empty();
 		if (*taken == 0 && !stop_ && !may_put) {
 			const auto pause = next_tick_ - clock_ns(CLOCK_MONOTONIC);
-			wait(sink_.is_empty() ? pause : std::min(pause, retry_pause), true);
+			wait(records_.is_empty() ? pause : std::min(pause, retry_pause), true);
 		}
 	}
 	return close();
@@ -319,14 +338,14 @@ void Daemon::put_merged()
 	for (int tables = 0; tables < 2 && ring_ && !is_late(); tables++) {
 		if (identity(where_) == identity_)
 			merged_.take(); // nothing while an earlier table waits: that one first
-		for (merged_.put(sink_, enricher_, to_wall_); !merged_.is_empty() && !is_late();
-		     merged_.put(sink_, enricher_, to_wall_)) {
+		for (merged_.put(records_, enricher_, to_wall_); !merged_.is_empty() && !is_late();
+		     merged_.put(records_, enricher_, to_wall_)) {
 			write_out();
-			if (sink_.is_full())
+			if (records_.is_full())
 				wait(retry_pause, false);
 		}
 	}
-	discarded_ += merged_.discard();
+	discarded_ += merged_.discard(records_.balance());
 	closing_ = true;
 }
 
@@ -339,22 +358,31 @@ Result<Exit> Daemon::close()
 	put_merged();
 	if (ring_)
 		tick();
-	for (write_out(); !sink_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
+	for (write_out(); !records_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
 		wait(retry_pause, false);
-
-	const auto waiting = broken_ ? sink_.unwritten_lines() : sink_.is_empty() ? 0 : sink_.unwritten_lines();
+	const auto waiting = broken_ ? records_.unwritten() : records_.is_empty() ? 0 : records_.unwritten();
 	const auto alike = merged_.counted() == 0 ? "" : fmt::format(", {} counted in some of them", merged_.counted());
 	say(fmt::format(
 		"{} events written to {}{}, {} lost by the kernel since the instance was loaded, {} not written",
-		sink_.events() - std::min(sink_.events(), waiting), sink_.name(), alike, totals_.lost,
+		records_.events() - std::min(records_.events(), waiting), records_.name(), alike, totals_.lost,
 		waiting + discarded_));
+	watch_.tick(records_); // who removed it
+	const auto ended = keeper_.end(records_, ring_ ? &*ring_ : nullptr, merged_);
+	if (ended)
+		watch_.signed_off();
+	if (records_.journal() != nullptr)
+		(void)records_.write_out(); // the output gets the end, too, as far as it takes it
+	if (records_.dropped() != 0)
+		say(fmt::format("{} lines were not passed on, as the output did not take them", records_.dropped()));
 	if (broken_ || ring_error_)
 		return std::unexpected(broken_ ? *broken_ : *ring_error_);
-	if (auto synced = sink_.sync(); !synced)
+	if (!ended)
+		return std::unexpected(ended.error());
+	if (auto synced = records_.sync(); !synced)
 		return std::unexpected(std::move(synced).error());
 	if (waiting + discarded_ != 0)
-		return fail(fmt::format("{} events could not be written to {}{}{}", waiting + discarded_, sink_.name(),
-					sink_.problem().empty() ? "" : ": ", sink_.problem()));
+		return fail(fmt::format("{} events could not be written to {}{}{}", waiting + discarded_,
+					records_.name(), records_.problem().empty() ? "" : ": ", records_.problem()));
 	return Exit::ok;
 }
 
@@ -365,9 +393,9 @@ Result<Exit> run(const RunOptions &options)
 	auto ring = kernel::Ring::open(options.where);
 	if (!ring)
 		return std::unexpected(std::move(ring).error());
-	auto sink = Sink::open(options.output);
-	if (!sink)
-		return std::unexpected(std::move(sink).error());
+	auto records = Records::open(options.output, options.journal);
+	if (!records)
+		return std::unexpected(std::move(records).error());
 
 	sigset_t taken;
 	sigemptyset(&taken);
@@ -380,8 +408,8 @@ Result<Exit> run(const RunOptions &options)
 	if (!signals)
 		return fail(fmt::format("cannot take signals: {}", std::strerror(errno)));
 
-	say(fmt::format("streaming the events of instance {} to {}", options.where.instance, sink->name()));
-	return Daemon(options, std::move(*sink), std::move(*ring), std::move(signals)).stream();
+	say(fmt::format("streaming the events of instance {} to {}", options.where.instance, records->name()));
+	return Daemon(options, std::move(*records), std::move(*ring), std::move(signals)).stream();
 }
 
 } // namespace weir::daemon

@@ -14,6 +14,7 @@ namespace weir::daemon {
 struct RunOptions {
 	kernel::Where where;
 	std::string output = "-"; ///< file, or "-" for the standard output
+	std::string journal{}; ///< directory of the journal that stands before it; "": none
 	/// How long an address stays that the answers for its DNS name have no more.
 	std::int64_t keep_ns = 600'000'000'000;
 };

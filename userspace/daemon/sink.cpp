@@ -64,11 +64,6 @@ Result<> Sink::open_file()
 	return {};
 }
 
-void Sink::commit(std::uint64_t events)
-{
-	events_ += events;
-}
-
 Result<bool> Sink::write_out()
 {
 	if (was_cut_ && !is_empty()) {

@@ -16,9 +16,8 @@ public:
 	/// no end (a crash in the middle of a write), the next line starts on a line of its own.
 	static Result<Sink> open(std::string path);
 
-	/// Lines are appended here, whole, with their newline; then committed.
+	/// Lines are appended here, whole, with their newline.
 	[[nodiscard]] std::string &buffer() { return buffer_; }
-	void commit(std::uint64_t events); ///< so many events have been appended since the last commit
 
 	/// Writes what can be written without waiting. True: nothing is left. False: try again, problem() says why
 	/// ("" when the reader is only slow). Error: it will never go on (the reader of a pipe is gone).
@@ -31,11 +30,11 @@ public:
 	/// fdatasync() for files.
 	Result<> sync();
 
-	[[nodiscard]] bool is_full() const { return buffer_.size() - written_ >= bound; }
+	[[nodiscard]] std::size_t waiting() const { return buffer_.size() - written_; } ///< bytes
+	[[nodiscard]] bool is_full() const { return waiting() >= bound; }
 	[[nodiscard]] bool is_empty() const { return buffer_.size() == written_; }
 	[[nodiscard]] const std::string &problem() const { return problem_; }
 	[[nodiscard]] const std::string &name() const { return name_; }
-	[[nodiscard]] std::uint64_t events() const { return events_; } ///< committed
 	[[nodiscard]] std::uint64_t unwritten_lines() const;
 	[[nodiscard]] int fd() const { return file_.get(); }
 
@@ -53,7 +52,6 @@ private:
 	bool was_cut_ = false; ///< the output ends in the middle of a line that was not ours
 	std::string buffer_;
 	std::size_t written_ = 0; ///< bytes of the buffer that are out
-	std::uint64_t events_ = 0;
 	std::string problem_;
 };
 

@@ -54,21 +54,21 @@ Windows::Windows(kernel::Where where)
 	recall();
 }
 
-void Windows::look(Sink &sink)
+void Windows::look(Records &records)
 {
 	if (next_ == 0 || std::max(next_, retry_) > boot_ns())
 		return;
-	end();
-	tell(sink);
+	end(records);
+	tell(records);
 }
 
-void Windows::tick(Sink &sink)
+void Windows::tick(Records &records)
 {
 	const auto generation = kernel::read_generation(where_);
 	if (generation && *generation != generation_)
 		read();
-	look(sink);
-	tell(sink);
+	look(records);
+	tell(records);
 }
 
 void Windows::read()
@@ -93,7 +93,7 @@ void Windows::set_timer()
 }
 
 /// The rows that ended admit nothing any more, by the kernel's clock. Here their connections go, and then they do.
-void Windows::end()
+void Windows::end(Records &records)
 {
 	const auto now = boot_ns();
 	std::string problem;
@@ -117,6 +117,8 @@ void Windows::end()
 		},
 		patience);
 	retry_ = 0;
+	if (changed && *changed)
+		records.published((*changed)->generation, (*changed)->digest);
 	if (!changed) {
 		problem = changed.error().message;
 		retry_ = now + second;
@@ -129,10 +131,10 @@ void Windows::end()
 		say("a window has ended, and the kernel refuses what it admitted, but: " + problem);
 }
 
-void Windows::tell(Sink &sink)
+void Windows::tell(Records &records)
 {
 	for (const auto &opening : openings_)
-		if (!tell(sink, opening))
+		if (!tell(records, opening))
 			return; // in their order: what comes later waits, too
 	cut_.clear();
 	std::erase_if(told_, [&](const auto &each) {
@@ -152,8 +154,8 @@ std::string Windows::beginning(const Opening &opening) const
 	return extends ? "window_extended" : replaces ? "window_shortened" : "window_opened";
 }
 
-/// False when the sink has no room.
-bool Windows::tell(Sink &sink, const Opening &opening)
+/// False when there is no room.
+bool Windows::tell(Records &records, const Opening &opening)
 {
 	audit::WindowChange change{.name = opening.window,
 				   .by = opening.by,
@@ -169,14 +171,14 @@ bool Windows::tell(Sink &sink, const Opening &opening)
 			change.at = clock_ns(CLOCK_REALTIME);
 		if (change.action == "window_shortened") // by a policy that was applied
 			change.by = change.reason = "";
-		if (!put(sink, change))
+		if (!put(records, change))
 			return false;
 		told_[key_of(opening)].opened = opening.opened;
 	}
-	return tell_end(sink, opening, std::move(change));
+	return tell_end(records, opening, std::move(change));
 }
 
-bool Windows::tell_end(Sink &sink, const Opening &opening, audit::WindowChange change)
+bool Windows::tell_end(Records &records, const Opening &opening, audit::WindowChange change)
 {
 	auto &told = told_[key_of(opening)];
 	if (told.ended || (opening.closed == 0 && opening.deadline > boot_ns()))
@@ -190,19 +192,20 @@ bool Windows::tell_end(Sink &sink, const Opening &opening, audit::WindowChange c
 	change.reason = opening.closed_reason;
 	if (const auto cut = cut_.find(key_of(opening)); cut != cut_.end())
 		change.cut = cut->second;
-	if (!goes_on && !put(sink, change))
+	if (!goes_on && !put(records, change))
 		return false;
 	told.ended = true;
 	unwritten_ = true;
 	return true;
 }
 
-bool Windows::put(Sink &sink, const audit::WindowChange &change)
+bool Windows::put(Records &records, const audit::WindowChange &change)
 {
-	if (sink.is_full())
+	if (records.is_jammed())
 		return false;
 	say(audit::text_of(change));
-	audit::append_window_json(sink.buffer(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	audit::append_window_json(records.line(), change, where_.instance, clock_ns(CLOCK_REALTIME));
+	records.put();
 	unwritten_ = true;
 	return true;
 }

@@ -6,7 +6,7 @@
 #include "audit/event.h"
 #include "base/fd.h"
 #include "daemon/clock.h"
-#include "daemon/sink.h"
+#include "daemon/records.h"
 #include "kernel/instance.h"
 
 #include <cstdint>
@@ -23,11 +23,11 @@ public:
 	/// Becomes readable when the time of a window is over.
 	[[nodiscard]] int fd() const { return timer_ ? timer_.get() : -1; }
 	/// Cuts and takes away what ended by now. Cheap when nothing did.
-	void look(Sink &);
-	/// Once a second, and at the start: also what others did. What happened is said, and written if the sink has room;
+	void look(Records &);
+	/// Once a second, and at the start: also what others did. What happened is said, and written if there is room;
 	/// else the next tick tries.
-	void tick(Sink &);
-	/// All that the sink was given is written: it is not told again by the next run.
+	void tick(Records &);
+	/// All records are written: it is not told again by the next run.
 	void written();
 	/// Another instance has taken the name.
 	void look_again() { generation_ = 0; }
@@ -41,11 +41,11 @@ private:
 	};
 
 	void read();
-	void end();
-	void tell(Sink &);
-	bool tell(Sink &, const Opening &);
-	bool tell_end(Sink &, const Opening &, audit::WindowChange);
-	bool put(Sink &, const audit::WindowChange &);
+	void end(Records &);
+	void tell(Records &);
+	bool tell(Records &, const Opening &);
+	bool tell_end(Records &, const Opening &, audit::WindowChange);
+	bool put(Records &, const audit::WindowChange &);
 	[[nodiscard]] std::string beginning(const Opening &) const;
 	void set_timer();
 	void recall();

@@ -8,7 +8,6 @@
 #include "kernel/seats.h"
 #include "policy/policy.h"
 
-#include <bpf/libbpf.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -43,28 +42,6 @@ Result<> check_image(const Image &image, const BoundPolicy &policy)
 		    std::memcmp(&again->lines[line], &image.lines[line], WEIR_LINE) != 0)
 			return differs();
 	return {};
-}
-
-Result<Counters> counters_of(int fd)
-{
-	const int processors = libbpf_num_possible_cpus();
-	if (processors < 1)
-		return system_error("counting the processors", -processors);
-	std::vector<weir_counter> each(static_cast<std::size_t>(processors));
-	Counters sums(static_cast<std::size_t>(WEIR_COUNTERS));
-	for (__u32 index = 0; index < WEIR_COUNTERS; ++index) {
-		if (bpf_map_lookup_elem(fd, &index, each.data()) != 0)
-			return system_error("reading the counters", errno);
-		for (const auto &one : each) {
-			sums[index].refused += one.refused;
-			sums[index].observed += one.observed;
-			sums[index].reported += one.reported;
-			sums[index].merged += one.merged;
-			sums[index].summed += one.summed;
-			sums[index].lost += one.lost;
-		}
-	}
-	return sums;
 }
 
 /// What is attached in the policy's name, and what should be.

@@ -203,10 +203,19 @@ public:
 	Ring &operator=(Ring &&) noexcept;
 	~Ring();
 
-	/// Waits up to timeout_ms, hands every event that is there to `handle`; gives their number.
-	/// EINTR is not an error: 0 events.
-	Result<int> poll(int timeout_ms, const std::function<void(const weir_event &)> &handle);
+	/// Waits up to timeout_ms, hands every event that is there to `handle`, with its number: the kernel numbers what it
+	/// puts into the ring, from 0, without gaps, whoever reads it. Gives how many there were. EINTR is not an error: 0.
+	Result<int> poll(int timeout_ms, const std::function<void(const weir_event &, std::uint64_t number)> &handle);
 	[[nodiscard]] int epoll_fd() const;
+	/// Number of the event that is read next: all before were handed to somebody. Equal to `made()`: it is empty.
+	[[nodiscard]] std::uint64_t next() const;
+	/// So many events were put into it.
+	[[nodiscard]] std::uint64_t made() const;
+	/// Which ring, and which counters: others, when they begin anew. Never used again, not after a boot either.
+	[[nodiscard]] const std::string &id() const;
+	[[nodiscard]] const std::string &counters_id() const;
+	/// What the instance has counted, also when it was removed since.
+	[[nodiscard]] Result<Counters> counters() const;
 
 private:
 	struct Impl;

@@ -164,4 +164,26 @@ Result<Netns> this_netns()
 	return netns;
 }
 
+Result<Counters> counters_of(int map)
+{
+	const int processors = libbpf_num_possible_cpus();
+	if (processors < 1)
+		return system_error("counting the processors", -processors);
+	std::vector<weir_counter> each(static_cast<std::size_t>(processors));
+	Counters sums(static_cast<std::size_t>(WEIR_COUNTERS));
+	for (__u32 index = 0; index < WEIR_COUNTERS; ++index) {
+		if (bpf_map_lookup_elem(map, &index, each.data()) != 0)
+			return system_error("reading the counters", errno);
+		for (const auto &one : each) {
+			sums[index].refused += one.refused;
+			sums[index].observed += one.observed;
+			sums[index].reported += one.reported;
+			sums[index].merged += one.merged;
+			sums[index].summed += one.summed;
+			sums[index].lost += one.lost;
+		}
+	}
+	return sums;
+}
+
 } // namespace weir::kernel

@@ -79,4 +79,7 @@ void set_constants(Rodata *data, std::uint8_t scope, std::uint64_t build, const 
 	data->edge_netns_is_initial = netns.cookie == 0 && netns.initial ? 1 : 0;
 }
 
+/// Of the map `counters`: sums over all processors.
+Result<Counters> counters_of(int map);
+
 } // namespace weir::kernel

@@ -7,6 +7,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <csignal>
@@ -14,6 +15,11 @@
 #include <unistd.h>
 
 namespace weir {
+
+std::string hex(std::span<const std::uint8_t>)
+{
+	return kernel::fake().digest;
+}
 
 Result<std::string> text_of(const Image &)
 {
@@ -47,7 +53,7 @@ Result<Ring> Ring::open(const Where &)
 	return Ring(std::make_unique<Impl>());
 }
 
-Result<int> Ring::poll(int, const Handle &handle)
+Result<int> Ring::poll(int, const std::function<void(const weir_event &, std::uint64_t)> &handle)
 {
 	auto &polls = fake().polls;
 	if (polls.empty()) {
@@ -59,7 +65,9 @@ Result<int> Ring::poll(int, const Handle &handle)
 	int events = 0;
 	step([&](const weir_event &event) {
 		events++;
-		handle(event);
+		fake().made = std::max(fake().made, fake().taken + 1);
+		handle(event, fake().taken);
+		fake().taken++;
 	});
 	return events;
 }
@@ -67,6 +75,35 @@ Result<int> Ring::poll(int, const Handle &handle)
 int Ring::epoll_fd() const
 {
 	return impl_->epoll.get();
+}
+
+std::uint64_t Ring::next() const
+{
+	return fake().taken;
+}
+
+std::uint64_t Ring::made() const
+{
+	return fake().made;
+}
+
+const std::string &Ring::id() const
+{
+	return fake().ring;
+}
+
+const std::string &Ring::counters_id() const
+{
+	return fake().counters_id;
+}
+
+Result<Counters> Ring::counters() const
+{
+	Counters counters(WEIR_COUNTERS);
+	counters[weir_counter_index(0, WEIR_GATE_SOCKET, WEIR_OUT, WEIR_REASON_NO_ROW)] = fake().counter;
+	for (const auto &[index, counter] : fake().counters)
+		counters[index] = counter;
+	return counters;
 }
 
 Result<Counters> read_counters(const Where &)
@@ -97,6 +134,16 @@ Result<std::uint32_t> read_generation(const Where &)
 	return fake().generation;
 }
 
+Result<State> inspect(const Where &)
+{
+	fake().inspected++;
+	State state;
+	state.generation = fake().generation;
+	state.digest = fake().digest;
+	state.problems = fake().problems;
+	return state;
+}
+
 Result<std::optional<Applied>> change(const Where &,
 				      const std::function<Result<std::optional<BoundPolicy>>(const BoundPolicy &)> &how,
 				      int)
@@ -113,6 +160,7 @@ Result<std::optional<Applied>> change(const Where &,
 	fake().policy = std::move(**changed);
 	Applied applied;
 	applied.generation = ++fake().generation;
+	applied.digest = fake().digest;
 	return applied;
 }
 
@@ -184,6 +232,8 @@ bool ComponentWatch::drain()
 Result<Image> read_image(const Where &)
 {
 	fake().images_read++;
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
 	Image image;
 	image.lines.resize(2);
 	reinterpret_cast<weir_header *>(image.lines.data())->generation = fake().generation;

@@ -40,6 +40,12 @@ struct FakeKernel {
 	Cut cut; ///< what cut_ended() ends
 	std::vector<BoundPolicy> cut_after; ///< what it was given
 	std::string notes; ///< directory of notes
+	std::uint64_t made = 0; ///< events that were put into the ring
+	std::uint64_t taken = 0; ///< and read from it
+	std::string ring = "ring", counters_id = "counters"; ///< which they are
+	std::string digest = "0123"; ///< of the policy
+	std::vector<std::string> problems; ///< that inspect() finds
+	int inspected = 0;
 	int opened = 0;
 	int images_read = 0;
 };

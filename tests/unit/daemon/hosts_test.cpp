@@ -77,7 +77,7 @@ protected:
 		fake() = {};
 		std::string name = testing::TempDir() + "weir-hosts-XXXXXX";
 		directory_ = ::mkdtemp(name.data());
-		sink_.emplace(*Sink::open(directory_ / "out.jsonl"));
+		records_.emplace(*Sink::open(directory_ / "out.jsonl"));
 		fake().policy.scenario = "node-native";
 		fake().policy.scopes = {{"/sys/fs/cgroup/node", {"node"}, true}};
 		fake().policy.resolvers = {server_.at().text()};
@@ -116,10 +116,10 @@ protected:
 		while (!condition()) {
 			if (std::chrono::steady_clock::now() > end)
 				return false;
-			hosts_.tick(*sink_);
+			hosts_.tick(*records_);
 			pollfd watched{hosts_.fd(), POLLIN, 0};
 			::poll(&watched, 1, 5);
-			hosts_.look(*sink_);
+			hosts_.look(*records_);
 		}
 		return true;
 	}
@@ -129,7 +129,7 @@ protected:
 	}
 	std::vector<Json> records(const std::string &action = "")
 	{
-		EXPECT_TRUE(sink_->write_out().has_value());
+		EXPECT_TRUE(records_->write_out().has_value());
 		std::vector<Json> all;
 		std::ifstream in(directory_ / "out.jsonl");
 		for (std::string line; std::getline(in, line);)
@@ -149,7 +149,7 @@ protected:
 		   .keep = 1500 * ms,
 		   .look_up = 150 * ms};
 	Hosts hosts_{kernel::Where{}, pace_};
-	std::optional<Sink> sink_;
+	std::optional<Records> records_;
 	std::filesystem::path directory_;
 };
 
@@ -261,8 +261,8 @@ TEST_F(HostsTest, MuteResolverDoesNotStopAnyoneElse)
 	ASSERT_TRUE(until([&] { return asked() >= 1; }));
 	const auto begin = std::chrono::steady_clock::now();
 	for (int i = 0; i < 20; i++) {
-		hosts_.tick(*sink_);
-		hosts_.look(*sink_);
+		hosts_.tick(*records_);
+		hosts_.look(*records_);
 	}
 	EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
 	ASSERT_TRUE(until([&] { return records("name_failed").size() == 1; }));

@@ -29,7 +29,10 @@ class Run : public testing::Test {
 protected:
 	void SetUp() override
 	{
-		std::string name = testing::TempDir() + "weir-run-XXXXXX";
+		// In memory, where there is: a journal is brought to the disk often.
+		const std::string memory = "/dev/shm/";
+		std::string name = (::access(memory.c_str(), W_OK) == 0 ? memory : testing::TempDir()) +
+				   "weir-run-XXXXXX";
 		directory_ = ::mkdtemp(name.data());
 		where_.bpffs = directory_ / "bpf";
 		fs::create_directories(where_.directory());

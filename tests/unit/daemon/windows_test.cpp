@@ -60,7 +60,7 @@ protected:
 	void start()
 	{
 		windows_.emplace(kernel::Where{});
-		sink_.emplace(*Sink::open(directory_ / "out.jsonl"));
+		records_.emplace(*Sink::open(directory_ / "out.jsonl"));
 	}
 	static void publish(const Result<BoundPolicy> &policy)
 	{
@@ -94,8 +94,8 @@ protected:
 	}
 	void tick()
 	{
-		windows_->tick(*sink_);
-		ASSERT_TRUE(sink_->write_out().has_value());
+		windows_->tick(*records_);
+		ASSERT_TRUE(records_->write_out().has_value());
 		windows_->written();
 	}
 	std::vector<Json> records()
@@ -117,7 +117,7 @@ protected:
 
 	std::filesystem::path directory_;
 	std::optional<Windows> windows_;
-	std::optional<Sink> sink_;
+	std::optional<Records> records_;
 };
 
 TEST_F(WindowsTest, WithoutWindowsNothingIsSaid)
@@ -160,7 +160,7 @@ TEST_F(WindowsTest, AtItsEndConnectionsAreCutAndRowsGo)
 	pollfd timer{windows_->fd(), POLLIN, 0};
 	ASSERT_EQ(::poll(&timer, 1, 1000), 1) << "the timer of the end";
 	EXPECT_LE(boot(), fake().policy.openings.back().deadline + 500 * ms);
-	windows_->look(*sink_);
+	windows_->look(*records_);
 	EXPECT_EQ(::poll(&timer, 1, 0), 0) << "it is no busy loop";
 	ASSERT_THAT(fake().cut_after, SizeIs(1));
 	EXPECT_THAT(fake().cut_after[0].rows, SizeIs(1)) << "while the rows were there";
@@ -185,7 +185,7 @@ TEST_F(WindowsTest, WhatOthersHoldIsTriedAgain)
 	EXPECT_EQ(::poll(&timer, 1, 0), 0) << "it is no busy loop";
 	fake().locked = false;
 	ASSERT_EQ(::poll(&timer, 1, 3000), 1);
-	windows_->look(*sink_);
+	windows_->look(*records_);
 	EXPECT_THAT(fake().policy.rows, IsEmpty());
 }
 
@@ -209,7 +209,7 @@ TEST_F(WindowsTest, TheNextRunSaysWhatItMissedAndNothingTwice)
 TEST_F(WindowsTest, WhatWasNotWrittenIsSaidAgain)
 {
 	open("installation");
-	windows_->tick(*sink_); // and then the daemon is killed
+	windows_->tick(*records_); // and then the daemon is killed
 	start();
 	tick();
 	EXPECT_THAT(actions(), ElementsAre("window_opened installation"));
@@ -218,9 +218,9 @@ TEST_F(WindowsTest, WhatWasNotWrittenIsSaidAgain)
 TEST_F(WindowsTest, AnOutputThatTakesNothingIsWaitedFor)
 {
 	open("installation");
-	sink_->buffer().append(Sink::bound, '\n');
-	windows_->tick(*sink_);
-	sink_->buffer().clear();
+	records_->line().append(Sink::bound, '\n');
+	windows_->tick(*records_);
+	records_->line().clear();
 	tick();
 	EXPECT_THAT(actions(), ElementsAre("window_opened installation"));
 }

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir journal`: what an auditor does with a journal. Needs neither root nor the kernel.
+#include "audit/events_view.h"
+#include "cli/cli.h"
+#include "cli/event_options.h"
+#include "journal/files.h"
+#include "journal/verify.h"
+#include "journal/writer.h"
+#include "policy/diagnostic.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+struct Options {
+	std::string directory;
+	std::string key;
+	std::vector<std::string> heads;
+	EventOptions chosen;
+};
+
+std::string directory_of(const Options &options, const Context &context)
+{
+	return options.directory.empty() ? context.journal_directory() : options.directory;
+}
+
+void print_key(const journal::PublicKey &key, const std::string &directory, const Context &context)
+{
+	if (context.json)
+		std::cout << nlohmann::ordered_json{{"journal", directory},
+						    {"key", journal::hex(key)},
+						    {"fingerprint", journal::fingerprint(key)}}
+				     .dump()
+			  << '\n';
+	else
+		std::cout << "key          " << journal::hex(key) << "\nfingerprint  " << journal::fingerprint(key)
+			  << '\n';
+}
+
+Result<Exit> init(const Options &options, const Context &context)
+{
+	const auto directory = directory_of(options, context);
+	const auto key = journal::initialize(directory);
+	if (!key)
+		return std::unexpected(key.error());
+	if (!context.json)
+		std::cout << directory << ": an empty journal. The auditor keeps this key, elsewhere:\n\n";
+	print_key(*key, directory, context);
+	if (!context.json)
+		std::cout << "\nand verifies with it: weir journal verify --key KEY\n";
+	return Exit::ok;
+}
+
+Result<Exit> show_key(const Options &options, const Context &context)
+{
+	const auto directory = directory_of(options, context);
+	const auto key = journal::read_first_key(directory);
+	if (!key)
+		return std::unexpected(key.error());
+	print_key(*key, directory, context);
+	return Exit::ok;
+}
+
+/// 64 digits, or a file with them.
+Result<journal::PublicKey> key_from(const std::string &text)
+{
+	journal::PublicKey key;
+	if (journal::from_hex(text, key.data(), key.size()))
+		return key;
+	const auto content = journal::read_small_file(text);
+	if (!content && content.error().code != Exit::absent)
+		return std::unexpected(content.error());
+	auto line = content ? std::string_view(*content) : std::string_view();
+	line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+	if (journal::from_hex(line, key.data(), key.size()))
+		return key;
+	return fail(Exit::usage,
+		    fmt::format("--key: \"{}\" is neither a key of 64 hexadecimal digits nor a file with one",
+				audit::printable(text)));
+}
+
+nlohmann::ordered_json json_of(const journal::Verdict &verdict)
+{
+	auto findings = nlohmann::ordered_json::array();
+	for (const auto &each : verdict.findings)
+		findings.push_back({{"fault", journal::name_of(each.fault)},
+				    {"file", each.file},
+				    {"line", each.line},
+				    {"sequence", each.sequence},
+				    {"text", each.text}});
+	return {{"whole", verdict.findings.empty()},
+		{"records", verdict.records},
+		{"first", verdict.first},
+		{"last", verdict.last},
+		{"retired", verdict.retired},
+		{"checkpoints", verdict.checkpoints},
+		{"covered", verdict.covered},
+		{"covered_at", verdict.covered_at},
+		{"head", verdict.head},
+		{"findings", findings}};
+}
+
+void print(const journal::Verdict &verdict, const std::string &directory, bool own_key)
+{
+	for (const auto &each : verdict.findings)
+		std::cout << each.file << (each.line != 0 ? ":" + std::to_string(each.line) : "") << ": "
+			  << journal::name_of(each.fault) << ": " << each.text << '\n';
+	if (verdict.findings.size() >= journal::most_findings)
+		std::cout << "and no further: there is enough to look at\n";
+	if (!verdict.findings.empty()) {
+		std::cout << directory << " is NOT as it was written\n";
+		return;
+	}
+	std::cout << fmt::format("{}: whole, as it was written. {} records, {} checkpoints", directory, verdict.records,
+				 verdict.checkpoints);
+	if (verdict.retired != 0)
+		std::cout << fmt::format("; records up to {} are retired", verdict.retired);
+	std::cout << '\n';
+	if (verdict.covered != 0)
+		std::cout << fmt::format("signed up to record {} of {}, at {}\n", verdict.covered, verdict.last,
+					 audit::printable(verdict.covered_at));
+	if (verdict.last > verdict.covered)
+		std::cout << "what comes after is not signed yet\n";
+	if (own_key)
+		std::cout
+			<< "by the key that lies with it: give the one that was kept elsewhere (--key), or this proves "
+			   "only that nobody erred\n";
+}
+
+Result<Exit> verify(const Options &options, const Context &context)
+{
+	journal::Question question{directory_of(options, context)};
+	if (!options.key.empty()) {
+		const auto key = key_from(options.key);
+		if (!key)
+			return std::unexpected(key.error());
+		question.key = *key;
+	}
+	for (const auto &text : options.heads) {
+		auto head = journal::parse_head(text);
+		if (!head)
+			return std::unexpected(std::move(head).error());
+		question.heads.push_back(std::move(*head));
+	}
+	const bool bar = ::isatty(STDERR_FILENO) == 1;
+	const auto progress = [](std::uint64_t done, std::uint64_t all) {
+		constexpr unsigned width = 40;
+		const auto part = all == 0 ? width : static_cast<unsigned>(done * width / all);
+		std::fprintf(stderr, "\r[%s%s] %3u %%", std::string(part, '#').c_str(),
+			     std::string(width - part, ' ').c_str(), part * 100 / width);
+	};
+	const auto verdict = bar ? journal::verify(question, progress) : journal::verify(question);
+	if (bar)
+		std::fputs("\r\033[K", stderr);
+	if (!verdict)
+		return std::unexpected(verdict.error());
+	if (context.json)
+		std::cout << json_of(*verdict).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+	else
+		print(*verdict, question.directory, !question.key);
+	return verdict->findings.empty() ? Exit::ok : Exit::differs;
+}
+
+Result<Exit> head(const Options &options, const Context &context)
+{
+	const auto verdict = journal::verify({directory_of(options, context)});
+	if (!verdict)
+		return std::unexpected(verdict.error());
+	if (verdict->head.empty())
+		return fail(Exit::absent, "the journal has no checkpoint yet");
+	if (context.json)
+		std::cout << nlohmann::ordered_json{{"head", verdict->head}, {"at", verdict->covered_at}}.dump()
+			  << '\n';
+	else
+		std::cout << verdict->head << '\n';
+	return Exit::ok;
+}
+
+Result<Exit> show(const Options &options, const Context &context)
+{
+	auto filter = filter_of(options.chosen);
+	if (!filter)
+		return std::unexpected(std::move(filter).error());
+	const auto segments = journal::segments_of(directory_of(options, context));
+	if (!segments)
+		return std::unexpected(segments.error());
+	const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+	audit::EventsView view(
+		std::move(*filter), {.json = context.json, .color = terminal, .count = options.chosen.count},
+		[](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stdout); },
+		[](std::string_view line) { std::cerr << "weir: " << line; });
+	for (const auto &each : *segments) {
+		view.reset_numbers();
+		const auto read = journal::read_lines(each, [&](std::string_view line, bool has_end) {
+			has_end ? view.line(line) : view.torn(line);
+			return !view.done() && std::ferror(stdout) == 0;
+		});
+		if (!read)
+			return std::unexpected(read.error());
+		if (view.done())
+			break;
+	}
+	return Exit::ok;
+}
+
+} // namespace
+
+void add_journal(CLI::App &app, Context &context)
+{
+	auto *verb =
+		app.add_subcommand("journal", "The record that can be proved whole: begin one, verify it, read it");
+	verb->require_subcommand(1);
+	verb->fallthrough();
+	verb->footer("Examples:\n  weir journal init\n  weir journal verify --key 8f3c… --head weir-journal-head:1:…\n"
+		     "  weir journal show --since 1d --reason no_row");
+	const auto add = [&](const char *name, const char *what,
+			     Result<Exit> (*run)(const Options &, const Context &)) {
+		auto *part = verb->add_subcommand(name, what);
+		part->fallthrough();
+		auto options = std::make_shared<Options>();
+		part->add_option("directory", options->directory, "The journal [/var/log/weir/INSTANCE]")
+			->type_name("DIR");
+		part->callback([&context, options, run] {
+			context.run = [&context, options, run] { return run(*options, context); };
+		});
+		return std::pair(part, options);
+	};
+	add("init", "Make an empty journal, and show the key that the auditor needs", init);
+	add("key", "Show that key and its fingerprint", show_key);
+	const auto [verify_verb, verify_options] =
+		add("verify", "Prove that the journal is whole and as it was written", verify);
+	verify_verb
+		->add_option("--key", verify_options->key,
+			     "The first key, as weir journal init showed it, or a file with it")
+		->type_name("KEY");
+	verify_verb
+		->add_option("--head", verify_options->heads,
+			     "What weir journal head printed once, and was kept elsewhere; may be given several times")
+		->type_name("LINE");
+	verify_verb->footer(
+		"Exit status 0 when it is whole, 5 when it is not. Needs neither root nor a running weir.\n"
+		"What comes after the last checkpoint is not signed yet; that it was cut off behind an earlier\n"
+		"one shows by a --head that was kept elsewhere.");
+	add("head", "Print the last checkpoint in one line, to be kept elsewhere", head);
+	const auto [show_verb, show_options] = add("show", "Show its records, as weir events does", show);
+	add_event_options(*show_verb, show_options->chosen);
+}
+
+} // namespace weir::cli

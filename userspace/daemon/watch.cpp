@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/watch.h"
+
+#include "audit/note.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace weir::daemon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t read_back_pause = 5 * second;
+constexpr std::int64_t second_look = second; ///< what is found is looked at again, as others may be changing it
+
+std::string policy_text(std::uint32_t generation, const std::string &digest)
+{
+	return generation == 0 ? "" : fmt::format("{}:{}", generation, digest);
+}
+
+std::string policy_text(const Json &json)
+{
+	return policy_text(json.value("generation", 0U), json.value("digest", std::string()));
+}
+
+Json policy_json(const std::string &policy)
+{
+	const auto colon = policy.find(':');
+	if (colon == std::string::npos)
+		return {{"generation", 0}, {"digest", ""}};
+	return {{"generation", std::stoul(policy.substr(0, colon))}, {"digest", policy.substr(colon + 1)}};
+}
+
+std::string for_people(const std::string &policy)
+{
+	const auto colon = policy.find(':');
+	return policy.empty()
+		       ? "no policy"
+		       : fmt::format("generation {}, digest {}", policy.substr(0, colon), policy.substr(colon + 1));
+}
+
+std::string dump(const Json &json)
+{
+	return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+} // namespace
+
+void Watch::note(Records &records, const std::string &dataset, const std::string &action, const std::string &text,
+		 const std::string &facts, const char *outcome)
+{
+	audit::append_note_json(
+		records.line(),
+		{.dataset = dataset, .action = action, .text = text, .outcome = outcome, .facts = facts},
+		where_.instance, clock_ns(CLOCK_REALTIME));
+	records.put();
+}
+
+void Watch::begin(Records &records)
+{
+	begun_ = true;
+	known_ = records.balance().policy();
+	if (records.balance().was_rebooted() && !known_.empty()) {
+		note(records, "weir.policy", "policy_ended",
+		     "the host was booted, and what was in force went with it: " + for_people(known_),
+		     dump({{"before", policy_json(known_)}, {"after", policy_json("")}}), "success");
+		known_.clear();
+	}
+	explain(known_);
+	for (const auto &line : records.past().policies) {
+		const auto record = Json::parse(line, nullptr, false);
+		if (const auto after = record.find("weir"); after != record.end())
+			explain(policy_text(after->value("policy", Json::object()).value("after", Json::object())));
+	}
+}
+
+/// False: a command is changing something just now, or it can't be known.
+bool Watch::take(Records &records)
+{
+	const auto spool = journal::spool_of(journal_);
+	if (!spool) {
+		if (complaint_.is_due())
+			say("changes of the policy cannot be taken into the journal: " + spool.error().message);
+		return false;
+	}
+	for (const auto &each : spool->changes)
+		if (!records.is_jammed() &&
+		    std::ranges::find(taken_, each.path, &journal::Waiting::path) == taken_.end())
+			take(records, each);
+	return !spool->at_work;
+}
+
+void Watch::take(Records &records, const journal::Waiting &waiting)
+{
+	const auto record = Json::parse(waiting.record, nullptr, false);
+	if (!record.is_object() || waiting.record.find('\n') + 1 != waiting.record.size()) {
+		note(records, "weir.integrity", "change_unreadable",
+		     "the record of a change can't be read: somebody has written to " + waiting.path,
+		     dump({{"path", waiting.path}}), "failure");
+	} else {
+		records.line().append(dump(record)).push_back('\n');
+		records.put();
+		const auto policy = record.value("weir", Json::object()).value("policy", Json::object());
+		// What is known already is told twice: by a run that was killed, too.
+		if (policy.contains("after") && !explained_.contains(policy_text(policy["after"])))
+			claims_.emplace_back(policy_text(policy.value("before", Json::object())),
+					     policy_text(policy["after"]));
+	}
+	taken_.push_back(waiting);
+	taken_at_ = records.signatures();
+}
+
+/// What this process published, by names that changed or windows that ended: their own records say why.
+void Watch::own_changes(Records &records)
+{
+	for (const auto &[generation, digest] : records.take_published()) {
+		const auto policy = policy_text(generation, digest);
+		explain(policy);
+		note(records, "weir.policy", "policy_followed",
+		     "weir run published " + for_people(policy) + ": the record beside this one says why",
+		     dump({{"verb", "run"}, {"after", policy_json(policy)}}), "success");
+	}
+}
+
+void Watch::compare(Records &records)
+{
+	const auto image = kernel::read_image(where_);
+	if (!image && image.error().code != Exit::absent)
+		return; // the read-back says what is wrong
+	const auto now = image ? policy_text(image->header().generation, hex(image->trailer().digest)) : "";
+	for (const auto &[before, after] : claims_)
+		explain(after);
+	const auto unexplained = [&](const std::string &before, const std::string &after) {
+		note(records, "weir.policy", "policy_unexplained",
+		     fmt::format("{} was in force, and then {}: no record explains it", for_people(before),
+				 for_people(after)),
+		     dump({{"before", policy_json(before)}, {"after", policy_json(after)}}), "unknown");
+		explain(after);
+	};
+	for (const auto &[before, after] : claims_) {
+		if (!explained_.contains(before))
+			unexplained(known_, before);
+		known_ = after;
+	}
+	claims_.clear();
+	if (!explained_.contains(now))
+		unexplained(known_, now);
+	known_ = now;
+	records.balance().in_force(now);
+	constexpr std::size_t many = 1000;
+	if (explained_.size() > many)
+		explained_ = {known_};
+}
+
+/// What is found twice in a row stands in the record, and that it is well again.
+void Watch::read_back(Records &records)
+{
+	const auto now = clock_ns(CLOCK_MONOTONIC);
+	if (now < next_read_back_)
+		return;
+	const auto state = kernel::inspect(where_);
+	if (!state)
+		return; // it is gone: that is another record
+	const std::set<std::string> found(state->problems.begin(), state->problems.end());
+	for (const auto &each : found) {
+		if (!problems_.contains(each) || !told_.insert(each).second)
+			continue;
+		say("not as it was published: " + each);
+		note(records, "weir.integrity", "not_as_published", "not as it was published: " + each,
+		     dump({{"problem", each}, {"policy", policy_json(policy_text(state->generation, state->digest))}}),
+		     "failure");
+	}
+	std::erase_if(told_, [&](const std::string &each) {
+		if (found.contains(each))
+			return false;
+		note(records, "weir.integrity", "as_published", "as it was published again: " + each,
+		     dump({{"problem", each}}), "success");
+		return true;
+	});
+	problems_ = found;
+	next_read_back_ = now + (found == told_ ? read_back_pause : second_look);
+}
+
+void Watch::tick(Records &records)
+{
+	if (journal_.empty() || records.is_jammed())
+		return;
+	if (!begun_)
+		begin(records);
+	if (records.signatures() > taken_at_)
+		signed_off();
+	const bool still = take(records);
+	own_changes(records);
+	if (!still)
+		return;
+	compare(records);
+	read_back(records);
+}
+
+void Watch::signed_off()
+{
+	for (const auto &each : taken_)
+		journal::forget(each);
+	taken_.clear();
+}
+
+} // namespace weir::daemon

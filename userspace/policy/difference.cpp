@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/difference.h"
+
+#include "policy/render_parts.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace weir::policy {
+namespace {
+
+/// One peer and one service of one row.
+struct Reach {
+	std::string scope;
+	Direction dir = Direction::out;
+	Service service;
+	Prefix peer;
+	std::uint8_t zones = 0;
+	std::optional<std::uint32_t> user;
+	std::uint64_t deadline = 0;
+	bool kernel_only = false;
+	std::string row;
+	std::string window;
+
+	/// What decides; not how it is called.
+	[[nodiscard]] auto key() const
+	{
+		return std::tie(scope, dir, service, peer, zones, user, deadline, kernel_only);
+	}
+	bool operator<(const Reach &other) const { return key() < other.key(); }
+};
+
+std::string scope_text(const Scope &scope)
+{
+	return scope.is_edge() ? "edge" : scope.components.empty() ? scope.cgroup : joined(scope.components);
+}
+
+std::set<Reach> reach_of(const BoundPolicy &policy)
+{
+	std::set<Reach> all;
+	for (const auto &each : policy.rows)
+		for (const auto &peer : each.peers)
+			all.insert({.scope = scope_text(policy.scopes.at(each.scope)),
+				    .dir = each.row.dir,
+				    .service = each.row.port,
+				    .peer = peer,
+				    .zones = each.zones,
+				    .user = each.user,
+				    .deadline = each.deadline,
+				    .kernel_only = each.kernel_only,
+				    .row = each.row.id,
+				    .window = each.window});
+	return all;
+}
+
+bool covers(const Reach &wide, const Reach &narrow)
+{
+	const bool ports = !wide.service.has_ports() ||
+			   (wide.service.first <= narrow.service.first && narrow.service.last <= wide.service.last);
+	const bool time = wide.deadline == 0 || (narrow.deadline != 0 && narrow.deadline <= wide.deadline);
+	return wide.scope == narrow.scope && wide.dir == narrow.dir &&
+	       wide.service.protocol == narrow.service.protocol && ports && wide.peer.contains(narrow.peer) &&
+	       (wide.zones & narrow.zones) == narrow.zones && (!wide.user || wide.user == narrow.user) && time &&
+	       (!wide.kernel_only || narrow.kernel_only);
+}
+
+std::string text_of(const Reach &reach)
+{
+	const bool out = reach.dir == Direction::out;
+	auto text = std::string(out ? "out " : "in ") + reach.scope + (out ? " to " : " from ") + reach.peer.text() +
+		    " " + reach.service.text();
+	if (reach.zones != zone_network)
+		text += ", by " + zones_text(reach.zones);
+	if (reach.user)
+		text += ", user " + std::to_string(*reach.user);
+	if (reach.kernel_only)
+		text += ", the kernel's own";
+	if (!reach.window.empty())
+		text += ", window " + reach.window;
+	return text + ", row " + reach.row;
+}
+
+std::vector<std::string> without(const std::set<Reach> &some, const std::set<Reach> &others)
+{
+	std::vector<std::string> lines;
+	for (const auto &each : some)
+		if (!others.contains(each) &&
+		    std::ranges::none_of(others, [&](const Reach &other) { return covers(other, each); }))
+			lines.push_back(text_of(each));
+	std::ranges::sort(lines);
+	return lines;
+}
+
+} // namespace
+
+Difference difference(const BoundPolicy *before, const BoundPolicy *after)
+{
+	const auto old = before != nullptr ? reach_of(*before) : std::set<Reach>();
+	const auto now = after != nullptr ? reach_of(*after) : std::set<Reach>();
+	return {.opened = without(now, old), .closed = without(old, now)};
+}
+
+} // namespace weir::policy
