@@ -260,6 +260,8 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return sentence(record, "WINDOW", color);
 	if (dataset == "weir.component")
 		return sentence(record, "PLACE", color);
+	if (dataset == "weir.sink")
+		return sentence(record, "SINK", color);
 	return fail("not a record of weir: event.dataset is none that it writes");
 }
 
