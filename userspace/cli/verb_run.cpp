@@ -4,6 +4,7 @@
 #include "policy/duration.h"
 
 #include <memory>
+#include <vector>
 
 namespace weir::cli {
 
@@ -22,19 +23,36 @@ void add_run(CLI::App &app, Context &context)
 			 "How long an address stays open that the answers for its DNS name lack: 90s, 30m, 4h")
 		->type_name("TIME")
 		->capture_default_str();
+	auto sinks = std::make_shared<std::vector<std::string>>();
+	verb->add_option("--sink", *sinks,
+			 "Send a copy of each record there, too; may be given again: file:PATH, stdout:, journald:,\n"
+			 "syslog+unix:/dev/log, syslog+udp://HOST:514, syslog+tcp://HOST:514,\n"
+			 "syslog+tls://HOST:6514?ca=FILE&format=cef")
+		->type_name("ADDRESS")
+		->allow_extra_args(false);
 	verb->footer(
 		"Examples:\n  weir run --output /var/log/weir/default.jsonl\n  weir run | jq .weir.reason\n\n"
+		"Sinks wait for nothing and hold nothing up: what they have no room for is counted and recorded.\n"
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
 		"4 MiB of them wait in the kernel.");
-	verb->callback([&context, output, keep] {
-		context.run = [&context, output, keep]() -> Result<Exit> {
+	verb->callback([&context, output, keep, sinks] {
+		context.run = [&context, output, keep, sinks]() -> Result<Exit> {
 			const auto seconds = policy::parse_duration(*keep);
 			if (!seconds)
 				return fail(Exit::usage, "--keep-addresses " + *keep +
 								 ": that is no time of up to a day\n  write it "
 								 "as 90s, 30m or 4h");
+			std::vector<sinks::Address> addresses;
+			addresses.reserve(sinks->size());
+			for (const auto &text : *sinks) {
+				auto address = sinks::parse_address(text);
+				if (!address)
+					return std::unexpected(std::move(address).error());
+				addresses.push_back(std::move(*address));
+			}
 			return daemon::run({.where = context.where,
 					    .output = *output,
+					    .sinks = std::move(addresses),
 					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
 		};
 	});

@@ -10,6 +10,7 @@
 #include "daemon/row_names.h"
 #include "daemon/sink.h"
 #include "daemon/windows.h"
+#include "sinks/fan.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -46,7 +48,10 @@ public:
 		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  identity_(identity(options.where))
-	{}
+	{
+		for (const auto &address : options.sinks)
+			fan_.add(address);
+	}
 
 	Result<Exit> stream();
 
@@ -61,6 +66,7 @@ private:
 	void drain();
 	bool take_over();
 	void put_merged();
+	void put_news(const std::vector<audit::SinkRecord> &);
 	Result<Exit> close();
 
 	kernel::Where where_;
@@ -73,6 +79,7 @@ private:
 	Components components_;
 	Hosts hosts_;
 	Windows windows_;
+	sinks::Fan fan_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -191,10 +198,23 @@ void Daemon::tick()
 		lost_written_ = totals_.lost;
 		discarded_written_ = discarded_;
 	}
+	if (!closing_)
+		put_news(fan_.news(std::chrono::steady_clock::now()));
+}
+
+/// What the sinks have to say of themselves. The main output's room is for what was refused.
+void Daemon::put_news(const std::vector<audit::SinkRecord> &news)
+{
+	for (const auto &record : news) {
+		say(record.text);
+		if (!broken_ && !sink_.is_full())
+			audit::append_sink_json(sink_.buffer(), record, where_.instance, clock_ns(CLOCK_REALTIME));
+	}
 }
 
 void Daemon::write_out()
 {
+	fan_.offer(sink_.take_new());
 	if (broken_)
 		return;
 	const auto done = sink_.write_out();
@@ -341,6 +361,8 @@ Result<Exit> Daemon::close()
 		tick();
 	for (write_out(); !sink_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
 		wait(retry_pause, false);
+	put_news(fan_.close(std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time)));
+	write_out(); // what the sinks did not get is in the main output, or said
 
 	const auto waiting = broken_ ? sink_.unwritten_lines() : sink_.is_empty() ? 0 : sink_.unwritten_lines();
 	const auto alike = merged_.counted() == 0 ? "" : fmt::format(", {} counted in some of them", merged_.counted());

@@ -5,15 +5,18 @@
 
 #include "base/result.h"
 #include "kernel/instance.h"
+#include "sinks/address.h"
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace weir::daemon {
 
 struct RunOptions {
 	kernel::Where where;
 	std::string output = "-"; ///< file, or "-" for the standard output
+	std::vector<sinks::Address> sinks{}; ///< that get a copy of each record
 	/// How long an address stays that the answers for its DNS name have no more.
 	std::int64_t keep_ns = 600'000'000'000;
 };

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weir::daemon {
 
@@ -19,6 +20,10 @@ public:
 	/// Lines are appended here, whole, with their newline; then committed.
 	[[nodiscard]] std::string &buffer() { return buffer_; }
 	void commit(std::uint64_t events); ///< so many events have been appended since the last commit
+
+	/// Lines that were appended since the last call: for those that get a copy. Before write_out(), which forgets
+	/// what it has written.
+	std::string_view take_new();
 
 	/// Writes what can be written without waiting. True: nothing is left. False: try again, problem() says why
 	/// ("" when the reader is only slow). Error: it will never go on (the reader of a pipe is gone).
@@ -53,6 +58,7 @@ private:
 	bool was_cut_ = false; ///< the output ends in the middle of a line that was not ours
 	std::string buffer_;
 	std::size_t written_ = 0; ///< bytes of the buffer that are out
+	std::size_t copied_ = 0;  ///< bytes of the buffer that take_new() gave
 	std::uint64_t events_ = 0;
 	std::string problem_;
 };
