@@ -31,27 +31,36 @@ public:
 	Result<bool> send(const std::string &message, const Patience &patience) override
 	{
 		for (;;) {
-			if (::send(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-			    ((errno == EMSGSIZE || errno == ENOBUFS) && send_file(message)))
+			int error = send_datagram(message);
+			if (error == EMSGSIZE || error == ENOBUFS)
+				error = send_file(message);
+			if (error == 0)
 				return true;
-			if (errno == EINTR)
+			if (error == EINTR)
 				continue;
-			if (errno != EAGAIN)
-				return fail(fmt::format("cannot send to {}: {}", path_, std::strerror(errno)));
+			if (error != EAGAIN)
+				return fail(fmt::format("cannot send to {}: {}", path_, std::strerror(error)));
 			if (!patience.wait(socket_.get(), POLLOUT, stall_time))
 				return fail(fmt::format("{} takes nothing", path_));
 		}
 	}
 
 private:
-	/// False: errno says why.
-	[[nodiscard]] bool send_file(const std::string &message) const
+	/// An errno, or 0.
+	[[nodiscard]] int send_datagram(const std::string &message) const
+	{
+		return ::send(socket_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0
+													       : errno;
+	}
+
+	/// An errno, or 0.
+	[[nodiscard]] int send_file(const std::string &message) const
 	{
 		const Fd file(::memfd_create("weir-record", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 		if (!file ||
 		    ::write(file.get(), message.data(), message.size()) != static_cast<ssize_t>(message.size()) ||
 		    ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-			return false;
+			return errno;
 		alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
 		msghdr header{};
 		header.msg_control = control;
@@ -62,7 +71,7 @@ private:
 		rights->cmsg_len = CMSG_LEN(sizeof(int));
 		const int number = file.get();
 		std::memcpy(CMSG_DATA(rights), &number, sizeof(number));
-		return ::sendmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+		return ::sendmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
 	}
 
 	std::string path_;

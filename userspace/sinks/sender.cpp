@@ -2,6 +2,7 @@
 #include "sinks/sender.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace weir::sinks {
@@ -124,10 +125,10 @@ void Sender::broke(const std::string &why)
 	figures_.problem = why;
 	figures_.sent -= std::min<std::uint64_t>(figures_.sent, again.size());
 	figures_.waiting += again.size();
-	for (auto message = again.rbegin(); message != again.rend(); ++message) {
-		const auto size = message->size();
+	for (auto &message : std::views::reverse(again)) {
+		const auto size = message.size();
 		bytes_ += size;
-		pending_.push_front({.text = std::move(*message), .size = size, .is_message = true});
+		pending_.push_front({.text = std::move(message), .size = size, .is_message = true});
 	}
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "audit/name_change.h"
+#include "audit/sink_record.h"
 #include "tests/unit/audit/sample.h"
 
 #include <string>
@@ -143,6 +144,19 @@ inline std::vector<std::string> all_records()
 				  .text = "no answer",
 				  .failed = true,
 				  .problem = "no_answer"},
+				 "default", sample_time);
+	}));
+	all.push_back(made([](std::string &out) {
+		append_sink_json(out,
+				 {.action = "sink_dropped",
+				  .name = "syslog+udp://192.0.2.1:514",
+				  .text = "sink did not get 4 records",
+				  .failed = true,
+				  .sent = 1,
+				  .waiting = 2,
+				  .dropped = 7,
+				  .dropped_since = 4,
+				  .problem = "Connection refused"},
 				 "default", sample_time);
 	}));
 	return all;

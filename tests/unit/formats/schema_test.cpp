@@ -43,7 +43,7 @@ TEST(Schema, EveryKindOfRecordIsValid)
 {
 	const auto result = validate(all_records(),
 				     "--want weir.violation --want weir.loss --want weir.interface --want weir.window "
-				     "--want weir.component --want weir.name");
+				     "--want weir.component --want weir.name --want weir.sink");
 	EXPECT_EQ(result.status, 0) << result.said;
 }
 

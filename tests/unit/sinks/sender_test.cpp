@@ -217,25 +217,5 @@ TEST_F(SinkSender, NewsOfAFailureOfALossAndOfTheEnd)
 	EXPECT_EQ(news[0].dropped, first + 1);
 }
 
-TEST_F(SinkSender, RecordsOfSinksAreRecords)
-{
-	std::string line;
-	audit::append_sink_json(line,
-				{.action = "sink_dropped",
-				 .name = "syslog+udp://192.0.2.1:514",
-				 .text = "sink did not get 4 records",
-				 .failed = true,
-				 .sent = 1,
-				 .waiting = 2,
-				 .dropped = 7,
-				 .dropped_since = 4,
-				 .problem = "Connection refused"},
-				"default", formats::sample_time);
-	const auto record = nlohmann::json::parse(line);
-	EXPECT_EQ(record["event"]["dataset"], "weir.sink");
-	EXPECT_EQ(record["weir"]["sink"]["dropped_since"], 4);
-	EXPECT_TRUE(formats::convert(formats::Format::ocsf, formats::bare(line)).has_value());
-}
-
 } // namespace
 } // namespace weir::sinks
