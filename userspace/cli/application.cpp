@@ -78,6 +78,7 @@ void add_verbs(CLI::App &app, Context &context)
 	add_window(app, context);
 	add_run(app, context);
 	add_events(app, context);
+	add_metrics(app, context);
 	add_remove(app, context);
 	add_matrix(app, context);
 	for (CLI::App *verb : app.get_subcommands([](CLI::App *) { return true; })) {

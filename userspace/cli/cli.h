@@ -38,5 +38,6 @@ void add_remove(CLI::App &, Context &);
 void add_run(CLI::App &, Context &);
 void add_events(CLI::App &, Context &);
 void add_window(CLI::App &, Context &);
+void add_metrics(CLI::App &, Context &);
 
 } // namespace weir::cli

@@ -30,13 +30,18 @@ void add_run(CLI::App &app, Context &context)
 			 "syslog+tls://HOST:6514?ca=FILE&format=cef")
 		->type_name("ADDRESS")
 		->allow_extra_args(false);
+	auto metrics = std::make_shared<std::string>();
+	verb->add_option("--metrics", *metrics,
+			 "Also write figures there every ten seconds, for node_exporter's textfile collector:\n"
+			 "/var/lib/prometheus/node-exporter/weir.prom")
+		->type_name("FILE");
 	verb->footer(
 		"Examples:\n  weir run --output /var/log/weir/default.jsonl\n  weir run | jq .weir.reason\n\n"
 		"Sinks wait for nothing and hold nothing up: what they have no room for is counted and recorded.\n"
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
 		"4 MiB of them wait in the kernel.");
-	verb->callback([&context, output, keep, sinks] {
-		context.run = [&context, output, keep, sinks]() -> Result<Exit> {
+	verb->callback([&context, output, keep, sinks, metrics] {
+		context.run = [&context, output, keep, sinks, metrics]() -> Result<Exit> {
 			const auto seconds = policy::parse_duration(*keep);
 			if (!seconds)
 				return fail(Exit::usage, "--keep-addresses " + *keep +
@@ -53,6 +58,7 @@ void add_run(CLI::App &app, Context &context)
 			return daemon::run({.where = context.where,
 					    .output = *output,
 					    .sinks = std::move(addresses),
+					    .metrics = *metrics,
 					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
 		};
 	});

@@ -10,6 +10,7 @@
 #include "daemon/row_names.h"
 #include "daemon/sink.h"
 #include "daemon/windows.h"
+#include "metrics/metrics.h"
 #include "sinks/fan.h"
 
 #include <fmt/format.h>
@@ -32,6 +33,7 @@ namespace {
 constexpr std::int64_t tick_pause = second;        ///< between two looks at the counters
 constexpr std::int64_t retry_pause = 200 * ms;     ///< of an output that takes nothing
 constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring and a slow output
+constexpr std::int64_t metrics_pause = 10 * second; ///< between two files for Prometheus
 constexpr unsigned housekeeping_every = 256;       ///< events
 
 /// The directory of the pins: another one by the same name is another instance. 0: there is none.
@@ -44,8 +46,9 @@ ino_t identity(const kernel::Where &where)
 class Daemon {
 public:
 	Daemon(const RunOptions &options, Sink sink, kernel::Ring ring, Fd signals)
-		: where_(options.where), sink_(std::move(sink)), ring_(std::move(ring)), signals_(std::move(signals)),
-		  rows_(options.where), merged_(options.where), interfaces_(options.where), components_(options.where),
+		: where_(options.where), metrics_(options.metrics), sink_(std::move(sink)), ring_(std::move(ring)),
+		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
+		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  identity_(identity(options.where))
 	{
@@ -67,9 +70,11 @@ private:
 	bool take_over();
 	void put_merged();
 	void put_news(const std::vector<audit::SinkRecord> &);
+	void write_metrics();
 	Result<Exit> close();
 
 	kernel::Where where_;
+	std::string metrics_;
 	Sink sink_;
 	std::optional<kernel::Ring> ring_;
 	Fd signals_;
@@ -91,7 +96,9 @@ private:
 	std::optional<Error> ring_error_;
 	unsigned since_housekeeping_ = 0;
 	std::int64_t next_tick_ = 0;
+	std::int64_t next_metrics_ = 0;
 	Complaint complaint_;
+	Complaint metrics_complaint_;
 	std::int64_t to_wall_ = 0;
 	audit::Totals totals_;
 	std::uint64_t lost_written_ = 0; ///< of totals_.lost, what the records say
@@ -198,8 +205,33 @@ void Daemon::tick()
 		lost_written_ = totals_.lost;
 		discarded_written_ = discarded_;
 	}
+	if (next_tick_ >= next_metrics_) {
+		next_metrics_ = next_tick_ + metrics_pause;
+		write_metrics();
+	}
 	if (!closing_)
 		put_news(fan_.news(std::chrono::steady_clock::now()));
+}
+
+void Daemon::write_metrics()
+{
+	if (metrics_.empty())
+		return;
+	metrics::Facts facts{.instance = where_.instance,
+			     .version = WEIR_VERSION,
+			     .run = metrics::RunFigures{.written = sink_.events(),
+							.waiting = sink_.unwritten_lines(),
+							.discarded = discarded_,
+							.sinks = fan_.figures()},
+			     .unix_ns = clock_ns(CLOCK_REALTIME),
+			     .boot_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME))};
+	if (auto state = kernel::inspect(where_))
+		facts.state = std::move(*state);
+	const auto done = metrics::replace(metrics_, metrics::text_of(facts));
+	if (done)
+		metrics_complaint_.settle();
+	else if (metrics_complaint_.is_due())
+		say(done.error().message);
 }
 
 /// What the sinks have to say of themselves. The main output's room is for what was refused.
@@ -363,6 +395,7 @@ Result<Exit> Daemon::close()
 		wait(retry_pause, false);
 	put_news(fan_.close(std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time)));
 	write_out(); // what the sinks did not get is in the main output, or said
+	write_metrics();
 
 	const auto waiting = broken_ ? sink_.unwritten_lines() : sink_.is_empty() ? 0 : sink_.unwritten_lines();
 	const auto alike = merged_.counted() == 0 ? "" : fmt::format(", {} counted in some of them", merged_.counted());

@@ -69,6 +69,18 @@ int Ring::epoll_fd() const
 	return impl_->epoll.get();
 }
 
+Result<State> inspect(const Where &where)
+{
+	auto counters = read_counters(where);
+	if (!counters)
+		return std::unexpected(std::move(counters).error());
+	State state;
+	state.generation = fake().generation;
+	state.policy = fake().policy;
+	state.counters = std::move(*counters);
+	return state;
+}
+
 Result<Counters> read_counters(const Where &)
 {
 	if (!fake().loaded)

@@ -44,6 +44,18 @@ TEST_F(RunSinks, GetEveryRecord)
 	EXPECT_EQ(std::ranges::count(lines, '\n'), 708);
 }
 
+TEST_F(RunSinks, FiguresAreWrittenForPrometheus)
+{
+	poll(5);
+	const auto file = directory_ / "weir.prom";
+	testing::internal::CaptureStderr();
+	ASSERT_TRUE(daemon::run({.where = where_, .output = file_, .metrics = file}).has_value());
+	testing::internal::GetCapturedStderr();
+	EXPECT_NE(content(file).find("weir_run_records_total{instance=\"default\"} 5\n"), std::string::npos)
+		<< content(file);
+	EXPECT_NE(content(file).find("weir_loaded{instance=\"default\"} 1\n"), std::string::npos);
+}
+
 TEST_F(RunSinks, OneThatTakesNothingIsRecordedAndCostsTheOutputNothing)
 {
 	poll(5);
