@@ -239,10 +239,10 @@ private:
 				       ? 0.0
 				       : std::max(1.0, 120.0 * static_cast<double>(value) / static_cast<double>(most));
 		};
-		put("<figure>\n<svg viewBox=\"0 0 720 150\" role=\"img\" aria-label=\"Refusals over time\">\n"
+		put("<figure>\n<svg viewBox=\"0 -14 720 176\" role=\"img\" aria-label=\"Refusals over time\">\n"
 		    "<line x1=\"0\" y1=\"130\" x2=\"720\" y2=\"130\"/>\n"
 		    "<line class=\"grid\" x1=\"0\" y1=\"10\" x2=\"720\" y2=\"10\"/>\n"
-		    "<text x=\"2\" y=\"8\">{}</text>\n",
+		    "<text x=\"2\" y=\"4\">{}</text>\n",
 		    grouped(most));
 		for (std::size_t i = 0; i < buckets; i++) {
 			const auto out = height(report_.out[i]), in = height(report_.in[i]);
@@ -254,7 +254,7 @@ private:
 				put("<rect class=\"out\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"{:.1f}\"/>\n",
 				    x, 130 - in - out, out);
 		}
-		put("<text x=\"0\" y=\"146\">{}</text>\n<text x=\"720\" y=\"146\" "
+		put("<text x=\"0\" y=\"152\">{}</text>\n<text x=\"720\" y=\"152\" "
 		    "text-anchor=\"end\">{}</text>\n</svg>\n",
 		    utc(report_.since).substr(0, 16), utc(report_.until).substr(0, 16));
 		const auto seconds = static_cast<double>(report_.until - report_.since) / 1e9 / buckets;
