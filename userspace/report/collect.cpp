@@ -128,11 +128,8 @@ void Collector::line(std::string_view line)
 		report_.alarms.push_back(note);
 		if (const auto problem = text(record, "weir.integrity.problem"); !problem.empty())
 			report_.alarms.back().text += ": " + problem;
-	} else if (dataset == "weir.journal") {
-		report_.gaps.push_back(note);
-	} else if (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0) {
-		report_.gaps.push_back(note);
-	} else if (dataset == "weir.sink") {
+	} else if (dataset == "weir.journal" || dataset == "weir.sink" ||
+		   (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0)) {
 		report_.gaps.push_back(note);
 	} else if (dataset != "weir.window" && dataset != "weir.policy" && dataset != "weir.checkpoint") {
 		(failed ? report_.alarms : report_.changes).push_back(note);
