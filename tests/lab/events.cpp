@@ -95,6 +95,22 @@ protected:
 	}
 };
 
+/// What all kinds of records look like is tested without a kernel (tests/unit/formats); this one has been one's.
+TEST_F(Events, RealRecordsAreAsTheSchemaSays)
+{
+	lab().apply_native();
+	const Recorder recorder(lab());
+	for (const char *name : {"tcp4", "udp4-sendto", "tcp6"})
+		run_at(lab().in_node(), [name] {
+			(void)find_attempt(name)->run({std::string_view(name) == "tcp6" ? internet6 : internet4, 443});
+			return std::string("done");
+		});
+	ASSERT_FALSE(recorder.find([](const json &each) { return goes_to(each, internet6, 443); }).is_null());
+	const std::string command = "/usr/bin/python3 " WEIR_SOURCE_DIR "/schemas/validate --want weir.violation " +
+				    lab().directory() + "/events.jsonl";
+	EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
 TEST_F(Events, RefusedConnectNamesItsProcess)
 {
 	lab().apply_native();

@@ -17,10 +17,10 @@ namespace weir::audit {
 
 /// What user space adds to an event.
 struct Enrichment {
-	std::string executable; ///< /proc/PID/exe, "" when it is gone
-	std::string user;       ///< name of the uid, "" when it has none
-	std::string cgroup;     ///< path below the cgroup2 mount, "" when it is gone
-	std::string interface;  ///< name of ifindex in weir's own network namespace, "" elsewhere
+	std::string executable{}; ///< /proc/PID/exe, "" when it is gone
+	std::string user{};       ///< name of the uid, "" when it has none
+	std::string cgroup{};     ///< path below the cgroup2 mount, "" when it is gone
+	std::string interface{};  ///< name of ifindex in weir's own network namespace, "" elsewhere
 };
 
 /// Of a frame that is not IP: its EtherType, which stands where the service's port does (host order). 0: it is IP,

@@ -72,7 +72,7 @@ Result<std::int64_t> parse_since(std::string_view text, std::int64_t now)
 }
 
 EventsView::EventsView(Filter filter, Style style, Write show, Write warn)
-	: filter_(std::move(filter)), style_(style), show_(std::move(show)), warn_(std::move(warn))
+	: filter_(std::move(filter)), style_(std::move(style)), show_(std::move(show)), warn_(std::move(warn))
 {}
 
 void EventsView::line(std::string_view text)
@@ -89,7 +89,7 @@ void EventsView::line(std::string_view text)
 	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface" &&
 		      dataset != "weir.name" && dataset != "weir.window" && dataset != "weir.component" &&
 		      dataset != "weir.journal" && dataset != "weir.checkpoint" && dataset != "weir.policy" &&
-		      dataset != "weir.integrity")) {
+		      dataset != "weir.integrity" && dataset != "weir.sink")) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}
@@ -98,17 +98,16 @@ void EventsView::line(std::string_view text)
 	if (dataset == "weir.violation" ? !admits(filter_, record, style_.json)
 					: filter_.chooses() && (style_.json || dataset != "weir.loss"))
 		return; // people see every loss: what they look for may be among what was lost
-	if (style_.json) {
-		show_(fmt::format("{}\n", text));
-	} else {
-		const auto shown = for_people(text, style_.color);
-		if (!shown) {
-			warn_(fmt::format("line {}: {}\n", number_, shown.error().message));
-			return;
-		}
-		show_day(*time);
-		show_(*shown + "\n");
+	const auto shown = !style_.json     ? for_people(text, style_.color)
+			   : style_.convert ? style_.convert(text)
+					    : Result<std::string>(text);
+	if (!shown) {
+		warn_(fmt::format("line {}: {}\n", number_, shown.error().message));
+		return;
 	}
+	if (!style_.json)
+		show_day(*time);
+	show_(*shown + "\n");
 	shown_++;
 }
 

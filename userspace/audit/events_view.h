@@ -49,6 +49,8 @@ public:
 		bool json = false;  ///< pass the line on as it is
 		bool color = false;
 		std::uint64_t count = 0; ///< stop after so many records; 0: never
+		/// With json: what is passed on in the line's place. An error is a warning.
+		std::function<Result<std::string>(std::string_view line)> convert{};
 	};
 	using Write = std::function<void(std::string_view line)>; ///< newline included
 

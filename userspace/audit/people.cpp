@@ -266,6 +266,8 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 		return sentence(record, "TAMPER", color);
 	if (dataset == "weir.journal" || dataset == "weir.checkpoint")
 		return sentence(record, dataset == "weir.journal" ? "RECORD" : "SIGNED", color);
+	if (dataset == "weir.sink")
+		return sentence(record, "SINK", color);
 	return fail("not a record of weir: event.dataset is none that it writes");
 }
 

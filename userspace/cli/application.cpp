@@ -84,6 +84,8 @@ void add_verbs(CLI::App &app, Context &context)
 	add_run(app, context);
 	add_events(app, context);
 	add_journal(app, context);
+	add_metrics(app, context);
+	add_report(app, context);
 	add_remove(app, context);
 	add_matrix(app, context);
 	for (CLI::App *verb : app.get_subcommands([](CLI::App *) { return true; })) {

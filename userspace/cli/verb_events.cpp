@@ -2,6 +2,7 @@
 #include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/event_options.h"
+#include "formats/format.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct Options {
 	std::string file;
 	bool follow = false;
 	EventOptions chosen;
+	std::string format;
 };
 
 Result<Exit> show_events(const Options &options, const Context &context)
@@ -30,8 +32,12 @@ Result<Exit> show_events(const Options &options, const Context &context)
 	if (!filter)
 		return std::unexpected(std::move(filter).error());
 	const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+	audit::EventsView::Style style{
+		.json = context.json || !options.format.empty(), .color = terminal, .count = options.count};
+	if (const auto format = formats::format_of(options.format); format && *format != formats::Format::ecs)
+		style.convert = [format](std::string_view line) { return formats::convert(*format, line); };
 	audit::EventsView view(
-		std::move(*filter), {.json = context.json, .color = terminal, .count = options.chosen.count},
+		std::move(*filter), std::move(style),
 		[](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stdout); },
 		[](std::string_view line) { std::cerr << "weir: " << line; });
 	const auto file = options.file.empty() ? "/var/log/weir/" + context.where.instance + ".jsonl" : options.file;
@@ -78,11 +84,14 @@ void add_events(CLI::App &app, Context &context)
 			 "[/var/log/weir/INSTANCE.jsonl]");
 	verb->add_flag("-f,--follow", options->follow, "Wait for more, also when the file is rotated");
 	add_event_options(*verb, options->chosen);
+	verb->add_option("--format", options->format,
+			 "As ecs (as --json), ocsf, cef or syslog (RFC 5424): one line each, for other systems")
+		->check(CLI::IsMember({"ecs", "ocsf", "cef", "syslog"}));
 	verb->footer(
 		"Examples:\n  weir events --since 1h --direction out\n  weir events --follow --process curl\n"
 		"  weir events --json --reason no_row --to 192.0.2.0/24 | jq .process\n\n"
 		"All conditions have to hold. Records of lost events are shown to people whatever is chosen, and to\n"
-		"machines (--json) when nothing but the time is.");
+		"machines (--json, --format) when nothing but the time is.");
 	verb->callback(
 		[&context, options] { context.run = [&context, options] { return show_events(*options, context); }; });
 }

@@ -46,11 +46,18 @@ Result<Records> Records::open(const std::string &output, const std::string &jour
 /// The output gets the line as it stands in the journal.
 void Records::pass_on(std::string_view line)
 {
+	if (keeps_new_)
+		new_ += line;
 	if (is_gone_ || sink_.is_full()) {
 		dropped_++;
 		return;
 	}
 	sink_.buffer().append(line);
+}
+
+std::string Records::take_new()
+{
+	return journal_ ? std::exchange(new_, {}) : std::string(sink_.take_new());
 }
 
 void Records::finish()

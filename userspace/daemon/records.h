@@ -42,6 +42,11 @@ public:
 	[[nodiscard]] bool is_batch() const;
 	[[nodiscard]] bool is_empty() const { return sink_rests() && (!journal_ || journal_->waiting() == 0); }
 
+	/// Lines are kept for take_new() from now on: for those that get a copy.
+	void keep_new() { keeps_new_ = true; }
+	/// Lines since the last call, as the output gets them, whether it takes them or not. Before write_out().
+	std::string take_new();
+
 	/// As Sink::write_out(): false when something is left that has to be written before more can be taken. Error: there
 	/// is no use in going on.
 	Result<bool> write_out();
@@ -98,6 +103,8 @@ private:
 	std::uint64_t dropped_ = 0;
 	std::uint64_t signatures_ = 0;
 	std::vector<std::pair<std::uint32_t, std::string>> published_;
+	std::string new_; ///< with a journal: what take_new() gives
+	bool keeps_new_ = false;
 	bool is_gone_ = false; ///< the output takes nothing any more
 	bool urgent_ = false;
 	Complaint complaint_;

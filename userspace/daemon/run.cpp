@@ -12,6 +12,8 @@
 #include "daemon/row_names.h"
 #include "daemon/watch.h"
 #include "daemon/windows.h"
+#include "metrics/metrics.h"
+#include "sinks/fan.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -21,6 +23,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -32,6 +35,7 @@ namespace {
 constexpr std::int64_t tick_pause = second;        ///< between two looks at the counters
 constexpr std::int64_t retry_pause = 200 * ms;     ///< of an output that takes nothing
 constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring and a slow output
+constexpr std::int64_t metrics_pause = 10 * second; ///< between two files for Prometheus
 constexpr unsigned housekeeping_every = 256;       ///< events
 
 /// The directory of the pins: another one by the same name is another instance. 0: there is none.
@@ -44,13 +48,18 @@ ino_t identity(const kernel::Where &where)
 class Daemon {
 public:
 	Daemon(const RunOptions &options, Records records, kernel::Ring ring, Fd signals)
-		: where_(options.where), records_(std::move(records)), ring_(std::move(ring)),
+		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), ring_(std::move(ring)),
 		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
 		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  keeper_(options.where.instance), watch_(options.where, options.journal),
 		  identity_(identity(options.where))
-	{}
+	{
+		for (const auto &address : options.sinks)
+			fan_.add(address);
+		if (fan_.any())
+			records_.keep_new();
+	}
 
 	Result<Exit> stream();
 
@@ -65,9 +74,12 @@ private:
 	void drain();
 	bool take_over();
 	void put_merged();
+	void put_news(const std::vector<audit::SinkRecord> &);
+	void write_metrics();
 	Result<Exit> close();
 
 	kernel::Where where_;
+	std::string metrics_;
 	Records records_;
 	std::optional<kernel::Ring> ring_;
 	Fd signals_;
@@ -79,6 +91,7 @@ private:
 	Windows windows_;
 	Keeper keeper_;
 	Watch watch_;
+	sinks::Fan fan_;
 	audit::Enricher enricher_;
 	ino_t identity_;
 
@@ -90,7 +103,9 @@ private:
 	std::optional<Error> ring_error_;
 	unsigned since_housekeeping_ = 0;
 	std::int64_t next_tick_ = 0;
+	std::int64_t next_metrics_ = 0;
 	Complaint complaint_;
+	Complaint metrics_complaint_;
 	std::int64_t to_wall_ = 0;
 	audit::Totals totals_;
 	std::uint64_t lost_written_ = 0; ///< of totals_.lost, what the records say
@@ -204,10 +219,51 @@ void Daemon::tick()
 		lost_written_ = totals_.lost;
 		discarded_written_ = discarded_;
 	}
+	if (next_tick_ >= next_metrics_) {
+		next_metrics_ = next_tick_ + metrics_pause;
+		write_metrics();
+	}
+	if (!closing_)
+		put_news(fan_.news(std::chrono::steady_clock::now()));
+}
+
+void Daemon::write_metrics()
+{
+	if (metrics_.empty())
+		return;
+	metrics::Facts facts{.instance = where_.instance,
+			     .version = WEIR_VERSION,
+			     .run = metrics::RunFigures{.written = records_.events(),
+							.waiting = records_.unwritten(),
+							.discarded = discarded_,
+							.sinks = fan_.figures()},
+			     .unix_ns = clock_ns(CLOCK_REALTIME),
+			     .boot_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME))};
+	if (auto state = kernel::inspect(where_))
+		facts.state = std::move(*state);
+	const auto done = metrics::replace(metrics_, metrics::text_of(facts));
+	if (done)
+		metrics_complaint_.settle();
+	else if (metrics_complaint_.is_due())
+		say(done.error().message);
+}
+
+/// What the sinks have to say of themselves. The main output's room is for what was refused.
+void Daemon::put_news(const std::vector<audit::SinkRecord> &news)
+{
+	for (const auto &record : news) {
+		say(record.text);
+		if (broken_ || records_.is_jammed())
+			continue;
+		audit::append_sink_json(records_.line(), record, where_.instance, clock_ns(CLOCK_REALTIME));
+		records_.put();
+	}
 }
 
 void Daemon::write_out()
 {
+	if (fan_.any())
+		fan_.offer(records_.take_new());
 	if (broken_)
 		return;
 	const auto done = records_.write_out();
@@ -360,6 +416,10 @@ Result<Exit> Daemon::close()
 		tick();
 	for (write_out(); !records_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
 		wait(retry_pause, false);
+	put_news(fan_.close(std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time)));
+	write_out(); // what the sinks did not get is in the main output, or said
+	write_metrics();
+
 	const auto waiting = broken_ ? records_.unwritten() : records_.is_empty() ? 0 : records_.unwritten();
 	const auto alike = merged_.counted() == 0 ? "" : fmt::format(", {} counted in some of them", merged_.counted());
 	say(fmt::format(

@@ -5,9 +5,11 @@
 
 #include "base/result.h"
 #include "kernel/instance.h"
+#include "sinks/address.h"
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace weir::daemon {
 
@@ -15,6 +17,8 @@ struct RunOptions {
 	kernel::Where where;
 	std::string output = "-"; ///< file, or "-" for the standard output
 	std::string journal{}; ///< directory of the journal that stands before it; "": none
+	std::vector<sinks::Address> sinks{}; ///< that get a copy of each record
+	std::string metrics{}; ///< file for Prometheus' textfile collector; "": none
 	/// How long an address stays that the answers for its DNS name have no more.
 	std::int64_t keep_ns = 600'000'000'000;
 };

@@ -64,6 +64,13 @@ Result<> Sink::open_file()
 	return {};
 }
 
+std::string_view Sink::take_new()
+{
+	const auto lines = std::string_view(buffer_).substr(copied_);
+	copied_ = buffer_.size();
+	return lines;
+}
+
 Result<bool> Sink::write_out()
 {
 	if (was_cut_ && !is_empty()) {
@@ -98,7 +105,7 @@ Result<bool> Sink::write_out()
 	}
 	problem_.clear();
 	buffer_.clear();
-	written_ = 0;
+	written_ = copied_ = 0;
 	if (buffer_.capacity() > 2 * bound)
 		buffer_.shrink_to_fit();
 	return true;
@@ -112,8 +119,10 @@ Result<> Sink::reopen()
 		return opened;
 	if (written_ > 0) {
 		const auto end = buffer_.rfind('\n', written_ - 1); // of the last line that is wholly out
-		buffer_.erase(0, end == std::string::npos ? 0 : end + 1);
+		const auto out = end == std::string::npos ? 0 : end + 1;
+		buffer_.erase(0, out);
 		written_ = 0;
+		copied_ -= std::min(copied_, out);
 	}
 	return {};
 }

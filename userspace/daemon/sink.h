@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weir::daemon {
 
@@ -18,6 +19,10 @@ public:
 
 	/// Lines are appended here, whole, with their newline.
 	[[nodiscard]] std::string &buffer() { return buffer_; }
+
+	/// Lines that were appended since the last call: for those that get a copy. Before write_out(), which forgets
+	/// what it has written.
+	std::string_view take_new();
 
 	/// Writes what can be written without waiting. True: nothing is left. False: try again, problem() says why
 	/// ("" when the reader is only slow). Error: it will never go on (the reader of a pipe is gone).
@@ -52,6 +57,7 @@ private:
 	bool was_cut_ = false; ///< the output ends in the middle of a line that was not ours
 	std::string buffer_;
 	std::size_t written_ = 0; ///< bytes of the buffer that are out
+	std::size_t copied_ = 0;  ///< bytes of the buffer that take_new() gave
 	std::string problem_;
 };
 

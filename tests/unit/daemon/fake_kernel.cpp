@@ -134,11 +134,16 @@ Result<std::uint32_t> read_generation(const Where &)
 	return fake().generation;
 }
 
-Result<State> inspect(const Where &)
+Result<State> inspect(const Where &where)
 {
 	fake().inspected++;
+	auto counters = read_counters(where);
+	if (!counters)
+		return std::unexpected(std::move(counters).error());
 	State state;
 	state.generation = fake().generation;
+	state.policy = fake().policy;
+	state.counters = std::move(*counters);
 	state.digest = fake().digest;
 	state.problems = fake().problems;
 	return state;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// One record of each kind and form that weir writes, made by the functions that the daemon makes them by.
+#pragma once
+
+#include "audit/name_change.h"
+#include "audit/sink_record.h"
+#include "tests/unit/audit/sample.h"
+
+#include <string>
+#include <vector>
+
+namespace weir::formats {
+
+constexpr std::int64_t sample_time = audit::sample_to_wall + 1'123'456'789;
+
+/// What a process may call itself, to break out of a line, a quote, a tag or a terminal.
+constexpr std::string_view hostile_name = "a\"]|=\\<b>\n\x1b[2J";
+
+inline std::string hostile_line()
+{
+	auto event = audit::refused_connect();
+	audit::set_comm(event, "x\"]|=\\\n\x1b[2J\xff<b>");
+	return audit::line_of(event, {.executable = std::string("/tmp/") + std::string(hostile_name),
+				      .user = "<script>alert(1)</script>",
+				      .cgroup = "/a|b=c\\d\"]",
+				      .interface = "e\xe2\x80\xae"});
+}
+
+template <typename Append>
+std::string made(Append append)
+{
+	std::string line;
+	append(line);
+	return line;
+}
+
+inline std::string summed_line(std::string_view verdict = "refused")
+{
+	return made([&](std::string &out) {
+		audit::append_summed_json(out,
+					  {.scope = 1,
+					   .gate = WEIR_GATE_EDGE,
+					   .direction = WEIR_IN,
+					   .reason = WEIR_REASON_NO_ROW,
+					   .count = 70,
+					   .total = 700,
+					   .since = sample_time - 1'000'000'000,
+					   .verdict = verdict},
+					  "default", sample_time);
+	});
+}
+
+inline std::string loss_line()
+{
+	return made([](std::string &out) {
+		audit::append_lost_json(
+			out, {.refused = 100, .observed = 0, .reported = 60, .merged = 20, .summed = 10, .lost = 10}, 4,
+			1, "default", sample_time);
+	});
+}
+
+inline audit::WindowChange window_change(const std::string &action)
+{
+	return {.action = action,
+		.name = "installation",
+		.by = "erika (uid 1000, tty pts/0, from 192.0.2.9)",
+		.reason = "new release",
+		.opened_by = "erika (uid 1000, tty pts/0, from 192.0.2.9)",
+		.opened_reason = "new release",
+		.opened = sample_time - 600'000'000'000,
+		.until = sample_time + 600'000'000'000,
+		.at = sample_time,
+		.cut = 2};
+}
+
+inline std::string window_line(const audit::WindowChange &change)
+{
+	return made([&](std::string &out) { append_window_json(out, change, "default", sample_time + 5); });
+}
+
+inline std::string component_line(const audit::ComponentRecord &record)
+{
+	return made([&](std::string &out) { append_component_json(out, record, "default", sample_time); });
+}
+
+/// Lines with their newlines.
+inline std::vector<std::string> all_records()
+{
+	using namespace audit;
+	std::vector<std::string> all;
+	auto echo = refused_packet();
+	echo.protocol = 58;
+	echo.remote_port = 7;
+	echo.local_port = 128;
+	auto observed = refused_connect();
+	observed.verdict = WEIR_ALLOW;
+	observed.operation = WEIR_OP_UDP_CONNECT;
+	observed.protocol = 17;
+	for (std::uint8_t reason = 1; reason < WEIR_REASONS; reason++) {
+		auto event = refused_packet();
+		event.reason = reason;
+		event.gate = reason % 2 == 0 ? WEIR_GATE_EDGE : WEIR_GATE_PACKET;
+		all.push_back(line_of(event, {.interface = "eth0"}));
+	}
+	all.push_back(line_of(refused_connect(),
+			      {.executable = "/usr/bin/curl", .user = "root", .cgroup = "/weir.slice"}, "node-1"));
+	all.insert(all.end(), {line_of(echo), line_of(observed), line_of(refused_frame()), line_of(merged_packets()),
+			       summed_line(), summed_line(""), summed_line("observed"), loss_line(), hostile_line()});
+	for (const char *action : {"interface_held", "interface_gone", "interface_problem", "interface_problem_solved"})
+		all.push_back(made([&](std::string &out) {
+			append_interface_json(out, {action, action[10] == 'p' ? "" : "eth0", "holds eth0", false},
+					      "default", sample_time);
+		}));
+	for (const char *action : {"window_opened", "window_extended", "window_closed", "window_expired"})
+		all.push_back(window_line(window_change(action)));
+	auto shortened = window_change("window_shortened");
+	shortened.by = shortened.reason = "";
+	all.push_back(window_line(shortened));
+	all.push_back(component_line({.action = "component_held",
+				      .components = {"node", "gui"},
+				      .where = "container:node-*",
+				      .cgroup = "/sys/fs/cgroup/x",
+				      .text = "holds it",
+				      .gap = ComponentRecord::Gap{.ns = 1'500'000, .processes = 2, .sockets = 1}}));
+	all.push_back(component_line({.action = "component_unheld", .text = "no", .failed = true}));
+	all.push_back(made([](std::string &out) {
+		append_name_json(out,
+				 {.action = "name_changed",
+				  .name = "researcher",
+				  .host = "researcher.example.org",
+				  .text = "changed",
+				  .resolver = "192.0.2.53",
+				  .answer = {"192.0.2.10"},
+				  .before = {"192.0.2.9"},
+				  .after = {"192.0.2.10", "2001:db8::/64"},
+				  .generation = 4},
+				 "default", sample_time);
+	}));
+	all.push_back(made([](std::string &out) {
+		append_name_json(out,
+				 {.action = "name_failed",
+				  .name = "researcher",
+				  .host = "researcher.example.org",
+				  .text = "no answer",
+				  .failed = true,
+				  .problem = "no_answer"},
+				 "default", sample_time);
+	}));
+	all.push_back(made([](std::string &out) {
+		append_sink_json(out,
+				 {.action = "sink_dropped",
+				  .name = "syslog+udp://192.0.2.1:514",
+				  .text = "sink did not get 4 records",
+				  .failed = true,
+				  .sent = 1,
+				  .waiting = 2,
+				  .dropped = 7,
+				  .dropped_since = 4,
+				  .problem = "Connection refused"},
+				 "default", sample_time);
+	}));
+	return all;
+}
+
+/// Without its newline.
+inline std::string bare(std::string line)
+{
+	line.pop_back();
+	return line;
+}
+
+} // namespace weir::formats

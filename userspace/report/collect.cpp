@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report.h"
+
+#include "formats/record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::report {
+namespace {
+
+using formats::at;
+using formats::number;
+using formats::text;
+using formats::time_of;
+using Json = nlohmann::json;
+
+constexpr std::size_t most_details = 6;
+constexpr std::size_t most_keys = 50'000; ///< peers, processes: a flood of forged addresses is one entry more
+constexpr const char *others = "(others)";
+
+Tally &tally_of(std::map<std::string, Tally> &all, const std::string &key)
+{
+	if (all.size() >= most_keys && !all.contains(key))
+		return all[others];
+	return all[key];
+}
+
+void add(Tally &tally, std::uint64_t count, bool refused, std::int64_t time, const std::string &detail)
+{
+	(refused ? tally.refused : tally.observed) += count;
+	tally.first = tally.first == 0 ? time : std::min(tally.first, time);
+	tally.last = std::max(tally.last, time);
+	if (!detail.empty() && tally.details.size() < most_details)
+		tally.details.insert(detail);
+}
+
+std::string service_of(const Json &record, bool out)
+{
+	auto name = text(record, "network.transport");
+	if (const auto type = text(record, "weir.ethertype"); !type.empty())
+		return "EtherType " + type;
+	if (const auto type = text(record, "weir.icmp.type"); !type.empty())
+		return name + " type " + type;
+	if (const auto port = text(record, "destination.port"); !port.empty())
+		name += "/" + port;
+	return name + (out ? " out" : " in");
+}
+
+std::string process_of(const Json &record)
+{
+	const auto name = text(record, "process.name");
+	if (name.empty() && text(record, "process.pid").empty())
+		return "(no process of this host)";
+	auto user = text(record, "user.name");
+	if (user.empty())
+		user = "uid " + text(record, "user.id");
+	return fmt::format("{} ({})", name.empty() ? "?" : name, user);
+}
+
+std::vector<std::string> list(const Json &value)
+{
+	std::vector<std::string> all;
+	if (!value.is_array())
+		return all;
+	all.reserve(value.size());
+	for (const auto &each : value)
+		if (each.is_string())
+			all.push_back(each.get<std::string>());
+	return all;
+}
+
+} // namespace
+
+Collector::Collector(std::int64_t since, std::int64_t until, std::string instance)
+{
+	report_.since = since;
+	report_.until = until;
+	report_.instance = std::move(instance);
+}
+
+void Collector::line(std::string_view line)
+{
+	if (line.empty())
+		return;
+	const auto parsed = formats::parse_record(line);
+	const auto time = parsed ? time_of(*parsed, "@timestamp") : 0;
+	if (time == 0) {
+		report_.foreign++;
+		return;
+	}
+	const auto &record = *parsed;
+	const auto instance = text(record, "weir.instance");
+	if (!instance.empty() && instance != report_.instance)
+		return;
+	const auto dataset = text(record, "event.dataset");
+	const bool in_time = time >= report_.since && time < report_.until;
+	if (dataset == "weir.policy" && time < report_.until)
+		policy(record, time); // what was in force at the start was put there before it
+	if (dataset == "weir.window")
+		window(record, time);
+	if (dataset == "weir.violation" && !in_time) {
+		// What a counter of sums had counted before is not of this time.
+		if (const auto total = number(record, "weir.count_total"); total != 0 && time < report_.since)
+			violation(record, time);
+		return;
+	}
+	if (!in_time)
+		return;
+	report_.records++;
+	report_.first = report_.first == 0 ? time : std::min(report_.first, time);
+	report_.last = std::max(report_.last, time);
+	if (const auto host = text(record, "host.name"); !host.empty())
+		report_.hosts.insert(host);
+
+	const Note note{.time = time, .kind = text(record, "event.action"), .text = text(record, "event.reason")};
+	const bool failed = text(record, "event.outcome") == "failure";
+	if (dataset == "weir.violation") {
+		violation(record, time);
+	} else if (dataset == "weir.loss") {
+		auto &gap = report_.gaps.emplace_back(note);
+		gap.text = fmt::format("{} refusals could not be reported, {} could not be written since that run "
+				       "began: {}",
+				       number(record, "weir.events.lost_since"),
+				       number(record, "weir.events.discarded"), note.text);
+	} else if (dataset == "weir.integrity") {
+		report_.alarms.push_back(note);
+		if (const auto problem = text(record, "weir.integrity.problem"); !problem.empty())
+			report_.alarms.back().text += ": " + problem;
+	} else if (dataset == "weir.journal" || dataset == "weir.sink" ||
+		   (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0)) {
+		report_.gaps.push_back(note);
+	} else if (dataset != "weir.window" && dataset != "weir.policy" && dataset != "weir.checkpoint") {
+		(failed ? report_.alarms : report_.changes).push_back(note);
+	}
+}
+
+void Collector::violation(const Json &record, std::int64_t time)
+{
+	const bool out = text(record, "network.direction") != "ingress";
+	const auto reason = text(record, "weir.reason"), gate = text(record, "weir.gate");
+	auto count = std::max<std::uint64_t>(number(record, "weir.count"), 1);
+	const auto total = number(record, "weir.count_total");
+	if (total != 0) { // each run's first sum repeats what the runs before have said
+		auto &last = totals_[fmt::format("{} {} {} {}", text(record, "weir.scope"), gate, out, reason)];
+		count = total >= last ? total - last : total;
+		last = total;
+		if (time < report_.since)
+			return;
+	}
+	if (count == 0)
+		return;
+	const auto verdict = text(record, "weir.verdict");
+	const bool refused = verdict != "observed";
+	(verdict.empty() ? report_.unknown : refused ? report_.refused : report_.observed) += count;
+	const auto span = std::max<std::int64_t>(report_.until - report_.since, 1);
+	const auto bucket = static_cast<std::size_t>(static_cast<double>(time - report_.since) /
+						     static_cast<double>(span) * static_cast<double>(buckets));
+	(out ? report_.out : report_.in).at(std::min(bucket, buckets - 1)) += count;
+	add(report_.reasons[reason], count, refused, time, text(record, "event.reason"));
+	add(report_.gates[gate], count, refused, time, "");
+	const auto service = service_of(record, out);
+	const auto peer = total != 0 ? "(ends not kept)" : text(record, out ? "destination.ip" : "source.ip");
+	add(tally_of(report_.peers, peer.empty() ? "(no address)" : peer), count, refused, time, service);
+	const auto process = total != 0 ? "(ends not kept)" : process_of(record);
+	add(tally_of(report_.processes, process), count, refused, time, text(record, "process.executable"));
+	const auto digest = text(record, "weir.policy.digest");
+	if (digest.find_first_not_of('0') != std::string::npos) // all zeros: it was replaced in that moment
+		reign(digest, text(record, "weir.generation"), time, false);
+}
+
+void Collector::reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change)
+{
+	auto &all = report_.policies;
+	const auto same = std::ranges::find_if(
+		all, [&](const Reign &each) { return each.digest == digest && each.generation == generation; });
+	if (same == all.end()) {
+		all.push_back({.digest = digest,
+			       .generation = generation,
+			       .first = time,
+			       .last = time,
+			       .from_change = from_change});
+		return;
+	}
+	same->first = from_change ? time : std::min(same->first, time);
+	same->last = std::max(same->last, time);
+	same->from_change = same->from_change || from_change;
+}
+
+void Collector::policy(const Json &record, std::int64_t time)
+{
+	const auto generation = text(record, "weir.policy.after.generation");
+	if (const auto digest = text(record, "weir.policy.after.digest"); !digest.empty())
+		reign(digest, generation, time, true);
+	if (time < report_.since)
+		return;
+	Note note{.time = time,
+		  .kind = text(record, "event.action"),
+		  .text = text(record, "event.reason"),
+		  .by = text(record, "weir.policy.by.text"),
+		  .opened = list(at(record, "weir.policy.opened")),
+		  .closed = list(at(record, "weir.policy.closed"))};
+	(note.kind == "policy_unexplained" ? report_.alarms : report_.changes).push_back(std::move(note));
+}
+
+void Collector::window(const Json &record, std::int64_t time)
+{
+	const auto name = text(record, "weir.window.name");
+	const auto opened = time_of(record, "weir.window.opened");
+	auto &all = report_.windows;
+	auto found = std::ranges::find_if(
+		all, [&](const Window &each) { return each.name == name && each.opened == opened; });
+	if (found == all.end())
+		found = all.insert(all.end(), {.name = name,
+					       .opened = opened,
+					       .opened_by = text(record, "weir.window.opened_by"),
+					       .opened_reason = text(record, "weir.window.opened_reason")});
+	found->until = time_of(record, "weir.window.until");
+	const auto action = text(record, "event.action");
+	if (action != "window_closed" && action != "window_expired")
+		return;
+	found->ended = time;
+	found->end = action == "window_closed" ? "closed" : "expired";
+	found->closed_by = text(record, "weir.window.by");
+	found->closed_reason = text(record, "weir.window.reason");
+	found->cut = number(record, "weir.window.connections_cut");
+}
+
+Report Collector::finish()
+{
+	auto report = std::move(report_);
+	std::erase_if(report.windows, [&](const Window &each) {
+		const auto end = each.ended != 0 ? each.ended : each.until;
+		return each.opened >= report.until || end < report.since;
+	});
+	std::ranges::sort(report.windows, {}, &Window::opened);
+	std::ranges::sort(report.policies, {}, &Reign::first);
+	for (auto *notes : {&report.changes, &report.gaps, &report.alarms})
+		std::ranges::stable_sort(*notes, {}, &Note::time);
+	// Of changes that are recorded, one's end is the next one's beginning; the last is in force. What ended before the
+	// time that is asked for is not of it.
+	for (std::size_t i = 0; i < report.policies.size(); i++) {
+		auto &each = report.policies[i];
+		if (each.from_change)
+			each.last = i + 1 < report.policies.size() ? report.policies[i + 1].first : 0;
+	}
+	std::erase_if(report.policies, [&](const Reign &each) { return each.last != 0 && each.last < report.since; });
+	return report;
+}
+
+} // namespace weir::report

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report.h"
+
+#include "audit/json.h"
+
+namespace weir::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// null where there is none.
+Json moment(std::int64_t time)
+{
+	if (time == 0)
+		return nullptr;
+	std::string text;
+	audit::append_time(text, time);
+	return text;
+}
+
+Json tallies(const std::map<std::string, Tally> &all, const char *name)
+{
+	auto out = Json::array();
+	for (const auto &[key, tally] : all)
+		out.push_back({{name, key},
+			       {"refused", tally.refused},
+			       {"observed", tally.observed},
+			       {"first", moment(tally.first)},
+			       {"last", moment(tally.last)},
+			       {"details", tally.details}});
+	return out;
+}
+
+Json notes(const std::vector<Note> &all)
+{
+	auto out = Json::array();
+	for (const auto &note : all) {
+		Json one = {{"time", moment(note.time)}, {"action", note.kind}, {"text", note.text}};
+		if (!note.by.empty())
+			one["by"] = note.by;
+		if (!note.opened.empty() || !note.closed.empty()) {
+			one["opened"] = note.opened;
+			one["closed"] = note.closed;
+		}
+		out.push_back(std::move(one));
+	}
+	return out;
+}
+
+} // namespace
+
+Json json(const Report &report)
+{
+	static constexpr const char *states[] = {"not_checked", "good", "bad"};
+	auto policies = Json::array(), windows = Json::array(), rows = Json::array();
+	for (const auto &each : report.policies)
+		policies.push_back({{"digest", each.digest},
+				    {"generation", each.generation},
+				    {"first", moment(each.first)},
+				    {"last", moment(each.last)},
+				    {"change_recorded", each.from_change}});
+	for (const auto &each : report.windows)
+		windows.push_back({{"window", each.name},
+				   {"opened", moment(each.opened)},
+				   {"until", moment(each.until)},
+				   {"ended", moment(each.ended)},
+				   {"end", each.end},
+				   {"opened_by", each.opened_by},
+				   {"opened_reason", each.opened_reason},
+				   {"closed_by", each.closed_by},
+				   {"closed_reason", each.closed_reason},
+				   {"connections_cut", each.cut}});
+	for (const auto &each : report.rows)
+		rows.push_back({{"id", each.id},
+				{"dir", each.dir},
+				{"source", each.source},
+				{"destination", each.destination},
+				{"port", each.port},
+				{"service", each.service},
+				{"status", each.status},
+				{"place", each.place},
+				{"window", each.window},
+				{"decided", each.used}});
+	return {{"since", moment(report.since)},
+		{"until", moment(report.until)},
+		{"made", moment(report.made)},
+		{"instance", report.instance},
+		{"hosts", report.hosts},
+		{"sources", report.sources},
+		{"records", report.records},
+		{"foreign_lines", report.foreign},
+		{"first", moment(report.first)},
+		{"last", moment(report.last)},
+		{"integrity",
+		 {{"state", states[static_cast<std::size_t>(report.integrity.state)]},
+		  {"text", report.integrity.text},
+		  {"fingerprint", report.integrity.fingerprint},
+		  {"checkpoint", report.integrity.checkpoint},
+		  {"findings", report.integrity.findings}}},
+		{"violations",
+		 {{"refused", report.refused},
+		  {"observed", report.observed},
+		  {"verdict_unknown", report.unknown},
+		  {"by_time", {{"out", report.out}, {"in", report.in}}},
+		  {"by_reason", tallies(report.reasons, "reason")},
+		  {"by_gate", tallies(report.gates, "gate")},
+		  {"by_peer", tallies(report.peers, "peer")},
+		  {"by_process", tallies(report.processes, "process")}}},
+		{"policies", policies},
+		{"rows", {{"digest", report.rows_digest}, {"rows", rows}}},
+		{"windows", windows},
+		{"changes", notes(report.changes)},
+		{"alarms", notes(report.alarms)},
+		{"gaps", notes(report.gaps)}};
+}
+
+} // namespace weir::report

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an auditor reads of some span of time: gathered from records, one line after the other, in any order of files.
+#pragma once
+
+#include "base/result.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::report {
+
+/// Refusals of one peer, process or reason.
+struct Tally {
+	std::uint64_t refused = 0;
+	std::uint64_t observed = 0;
+	std::int64_t first = 0, last = 0; ///< UNIX time, ns
+	std::set<std::string> details{};  ///< services, or executables; the first few
+	[[nodiscard]] std::uint64_t all() const { return refused + observed; }
+};
+
+/// A policy in force.
+struct Reign {
+	std::string digest{};
+	std::string generation{};
+	std::int64_t first = 0, last = 0; ///< of the records that say so; 0, last: it is in force
+	bool from_change = false;         ///< the change itself is recorded, not only refusals by it
+};
+
+struct Window {
+	std::string name{};
+	std::int64_t opened = 0, until = 0, ended = 0; ///< ended 0: no record of an end
+	std::string opened_by{}, opened_reason{};
+	std::string end{};    ///< "closed", "expired", ""
+	std::string closed_by{}, closed_reason{};
+	std::uint64_t cut = 0; ///< connections that were ended at its end
+};
+
+/// Something that happened, in a sentence.
+struct Note {
+	std::int64_t time = 0;
+	std::string kind{}; ///< event.action
+	std::string text{};
+	std::string by{};
+	std::vector<std::string> opened{},
+		closed{}; ///< of a change of the policy: what became reachable, and ceased to be
+};
+
+/// A row of the policy in force.
+struct Row {
+	std::string id{}, dir{}, source{}, destination{}, port{}, service{}, status{}, place{};
+	std::uint64_t used = 0; ///< how often it decided, since the policy was published
+	std::string window{};
+};
+
+/// What verifying the journal came to. Whoever can verify fills it in.
+struct Integrity {
+	enum class State : std::uint8_t { not_checked, good, bad };
+	State state = State::not_checked;
+	std::string text{};      ///< for people
+	std::string fingerprint{}; ///< of the key
+	std::string checkpoint{};  ///< the last one in a line, as it can be kept elsewhere
+	std::vector<std::string> findings{};
+};
+
+constexpr std::size_t buckets = 60; ///< of the plot
+
+struct Report {
+	std::int64_t since = 0, until = 0, made = 0; ///< UNIX time, ns
+	std::string instance, version;
+	std::set<std::string> hosts;   ///< that the records are of
+	std::set<std::string> sources; ///< files that were read
+	std::uint64_t records = 0;     ///< in that time
+	std::uint64_t foreign = 0;     ///< lines that are no records of weir
+	std::int64_t first = 0, last = 0;
+	std::uint64_t refused = 0, observed = 0, unknown = 0; ///< unknown: of sums that don't tell
+	std::vector<std::uint64_t> out = std::vector<std::uint64_t>(buckets), in = std::vector<std::uint64_t>(buckets);
+	std::map<std::string, Tally> reasons, peers, processes, gates;
+	std::vector<Reign> policies;
+	std::vector<Window> windows;
+	std::vector<Note> changes; ///< of the policy, interfaces, components, names
+	std::vector<Note> gaps;    ///< what may be missing, and when
+	std::vector<Note> alarms;  ///< tampering, and what could not be held
+	std::vector<Row> rows;     ///< of the policy that is in force now; none: it can't be read
+	std::string rows_digest;
+	Integrity integrity;
+};
+
+class Collector {
+public:
+	/// [since, until), UNIX time in ns; refusals of `instance` and others alike are counted unless it is named.
+	Collector(std::int64_t since, std::int64_t until, std::string instance);
+	/// A record, without its newline. What is none is counted.
+	void line(std::string_view);
+	[[nodiscard]] Report finish();
+
+private:
+	void violation(const nlohmann::json &, std::int64_t time);
+	void window(const nlohmann::json &, std::int64_t time);
+	void policy(const nlohmann::json &, std::int64_t time);
+	void reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change);
+
+	Report report_;
+	std::map<std::string, std::uint64_t> totals_; ///< of sums, by what they are of: the counters' last word
+};
+
+/// Hands each line of a file, without its newline, to `take`; "-" is the standard input. The journal's reader does the
+/// same for a journal.
+using TakeLine = std::function<void(std::string_view line)>;
+Result<> read_lines(const std::string &path, const TakeLine &take);
+
+/// One page with all in it: no script, nothing loaded from anywhere.
+std::string html(const Report &);
+nlohmann::ordered_json json(const Report &);
+
+} // namespace weir::report
