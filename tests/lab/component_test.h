@@ -66,6 +66,19 @@ inline void prepare_for_runtimes()
 	}
 }
 
+/// The root of a container that gets the host's own /usr: where to mount it, and what else.
+inline void make_root(const std::string &root, std::vector<std::string> places)
+{
+	namespace fs = std::filesystem;
+	places.insert(places.end(), {"usr", "proc", "dev"});
+	for (const auto &each : places)
+		fs::create_directories(root + "/" + each);
+	for (const char *each : {"bin", "lib", "lib64"}) {
+		std::error_code there;
+		fs::create_directory_symlink(std::string("usr/") + each, root + "/" + each, there);
+	}
+}
+
 /// A container on the node's network, of the host's own /usr. Its cgroup is called by its id.
 class Container {
 public:
@@ -76,12 +89,7 @@ public:
 	{
 		namespace fs = std::filesystem;
 		bundle_ = lab.directory() + "/bundle-" + id_;
-		for (const char *each : {"usr", "proc", "dev", "try"})
-			fs::create_directories(bundle_ + "/rootfs/" + each);
-		for (const char *each : {"bin", "lib", "lib64"}) {
-			std::error_code there;
-			fs::create_directory_symlink(std::string("usr/") + each, bundle_ + "/rootfs/" + each, there);
-		}
+		make_root(bundle_ + "/rootfs", {"try"});
 		const auto bind = [](const std::string &from, const std::string &to) {
 			return nlohmann::json{
 				{"destination", to}, {"type", "bind"}, {"source", from}, {"options", {"rbind", "ro"}}};
@@ -154,14 +162,8 @@ public:
 			const std::vector<std::string> &argv)
 		: name_(std::move(name))
 	{
-		namespace fs = std::filesystem;
 		const std::string root = lab.directory() + "/podman-" + name_;
-		for (const char *each : {"usr", "proc", "dev", "sys", "etc", "run", "tmp"})
-			fs::create_directories(root + "/" + each);
-		for (const char *each : {"bin", "lib", "lib64"}) {
-			std::error_code there;
-			fs::create_directory_symlink(std::string("usr/") + each, root + "/" + each, there);
-		}
+		make_root(root, {"sys", "etc", "run", "tmp"});
 		// What a machine may lack, or forbid its root: a pids controller, higher limits, filters of devices.
 		std::vector<std::string> words{"run",
 					       "--detach",

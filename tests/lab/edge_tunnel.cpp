@@ -26,6 +26,7 @@ protected:
 			GTEST_SKIP() << "this kernel has no tun";
 		if (!is_userspace() && !has_kernel_wireguard())
 			GTEST_SKIP() << "this kernel has no WireGuard";
+		turn_++;
 		for (const char *who : {"node", "server"}) {
 			const std::string file = key_file(who);
 			shell(-1, "umask 077; [ -s " + file + " ] || wg genkey > " + file + "; wg pubkey < " + file +
@@ -51,8 +52,13 @@ protected:
 	}
 
 	static bool is_userspace() { return std::string(GetParam()) == "userspace"; }
-	static std::string node_end() { return "wgn" + std::to_string(::getpid() % 100000); }
-	static std::string server_end() { return "wgs" + std::to_string(::getpid() % 100000); }
+	/// Of each test its own: a daemon that ends takes the socket of its interface's name with it, also a successor's.
+	static std::string own(const std::string &name)
+	{
+		return name + std::to_string(::getpid() % 100000) + "-" + std::to_string(turn_);
+	}
+	static std::string node_end() { return own("wgn"); }
+	static std::string server_end() { return own("wgs"); }
 	static std::string key_file(const std::string &who) { return lab().directory() + "/" + who + ".key"; }
 	static bool has_kernel_wireguard()
 	{
@@ -122,6 +128,7 @@ protected:
 		});
 		return {static_cast<Reach>(std::stoi(text)), 0, ""};
 	}
+	static inline unsigned turn_ = 0;
 	std::unique_ptr<Program> node_daemon_;
 	std::unique_ptr<Program> server_daemon_;
 };

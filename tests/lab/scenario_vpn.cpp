@@ -18,12 +18,15 @@ constexpr const char *inside_researcher = "10.222.0.2";
 
 class ScenarioVpn : public LabTestOfScenario, public ::testing::WithParamInterface<const char *> {
 protected:
+	static inline unsigned ends_ = 0;
 	/// One end of the tunnel, on a host.
 	struct End {
 		std::string who;
 		Spot spot;
 		std::string address; ///< inside
-		std::string interface = "wg" + who.substr(0, 1) + std::to_string(::getpid() % 100000);
+		/// Of each end its own: a daemon that ends takes the socket of its interface's name with it, also a successor's.
+		std::string interface = "wg" + who.substr(0, 1) + std::to_string(::getpid() % 100000) + "-" +
+					std::to_string(++ends_);
 		std::unique_ptr<Program> daemon{};
 	};
 

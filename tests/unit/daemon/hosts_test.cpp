@@ -147,7 +147,7 @@ protected:
 		   .longest_retry = 80 * ms,
 		   .say_again = 60 * second,
 		   .keep = 1500 * ms,
-		   .look_up = 150 * ms};
+		   .look_up = 1000 * ms};
 	Hosts hosts_{kernel::Where{}, pace_};
 	std::optional<Records> records_;
 	std::filesystem::path directory_;
