@@ -33,7 +33,7 @@ Result<Exit> show_events(const Options &options, const Context &context)
 		return std::unexpected(std::move(filter).error());
 	const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
 	audit::EventsView::Style style{
-		.json = context.json || !options.format.empty(), .color = terminal, .count = options.count};
+		.json = context.json || !options.format.empty(), .color = terminal, .count = options.chosen.count};
 	if (const auto format = formats::format_of(options.format); format && *format != formats::Format::ecs)
 		style.convert = [format](std::string_view line) { return formats::convert(*format, line); };
 	audit::EventsView view(
