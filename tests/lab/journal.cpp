@@ -8,8 +8,11 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <random>
 #include <sys/mount.h>
+#include <unistd.h>
 
 namespace weir::test {
 namespace {
@@ -18,14 +21,17 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::array gates{"socket", "packet", "edge"};
+constexpr unsigned recorder = 65534; ///< nobody, who writes the journal here
 
 class Journal : public LabTest {
 protected:
 	void SetUp() override
 	{
-		directory_ = lab().directory() + "/journal";
-		fs::remove_all(directory_);
-		key_ = begun(directory_);
+		fs::permissions(lab().directory(), fs::perms(0711)); // to be passed by a user without rights
+		place_ = lab().directory() + "/recorder";
+		fs::remove_all(place_);
+		fs::create_directory(place_);
+		in_place(place_);
 	}
 	void TearDown() override
 	{
@@ -33,6 +39,15 @@ protected:
 		LabTest::TearDown();
 	}
 
+	/// The journal is made in a directory of the user that is to write it.
+	void in_place(const std::string &place)
+	{
+		place_ = place;
+		if (::chown(place.c_str(), recorder, recorder) != 0)
+			raise("chown");
+		directory_ = place + "/journal";
+		key_ = begun(directory_);
+	}
 	/// An empty journal; gives its key.
 	static std::string begun(const std::string &directory)
 	{
@@ -48,13 +63,14 @@ protected:
 		fs::create_directory(disk);
 		if (::mount("none", disk.c_str(), "tmpfs", 0, ("size=" + size).c_str()) != 0)
 			raise("mounting tmpfs");
-		directory_ = disk + "/journal";
-		key_ = begun(directory_);
+		in_place(disk);
 	}
-	[[nodiscard]] Program run() const
+	[[nodiscard]] Program run(const std::vector<std::string> &more = {}) const
 	{
-		return Program(lab().command(
-			{"--journal", directory_, "run", "--output", lab().directory() + "/passed-on.jsonl"}));
+		std::vector<std::string> words{"--journal", directory_, "run", "--output",
+					       lab().directory() + "/recorder/passed-on.jsonl", "--user", "nobody"};
+		words.insert(words.end(), more.begin(), more.end());
+		return Program(lab().command(words));
 	}
 	/// What stands in the journal now: hundreds of thousands of lines after a flood, so only few are parsed.
 	void each_line(const std::function<void(std::string_view)> &look) const
@@ -166,6 +182,7 @@ protected:
 		return daemon.wait(Millis(30000));
 	}
 
+	std::string place_;
 	std::string directory_;
 	std::string key_;
 };
@@ -198,6 +215,79 @@ TEST_F(Journal, RefusalsAndWhoChangedWhat)
 	expect_the_kernels_numbers(*this);
 	const Finished shown = lab().weir({"journal", "show", directory_});
 	EXPECT_NE(shown.out.find("2 became reachable, 0 ceased to be"), std::string::npos) << shown.out;
+}
+
+/// "weir-broker", "weir-upkeep", …: the processes that `weir run` has made, and the line of each in /proc/PID/status.
+std::map<std::string, std::string> children_of(pid_t pid, const std::string &what)
+{
+	std::map<std::string, std::string> found;
+	for (const auto &each : fs::directory_iterator("/proc")) {
+		std::ifstream status(each.path() / "status");
+		std::string name, parent, wanted;
+		for (std::string line; std::getline(status, line);) {
+			const auto value = line.substr(std::min(line.find('\t') + 1, line.size()));
+			if (line.starts_with("Name:"))
+				name = value;
+			else if (line.starts_with("PPid:"))
+				parent = value;
+			else if (line.starts_with(what + ":"))
+				wanted = value;
+		}
+		if (parent == std::to_string(pid) || each.path().filename() == std::to_string(pid))
+			found[name] = wanted;
+	}
+	return found;
+}
+
+TEST_F(Journal, WhoRecordsHasNoRights)
+{
+	lab().apply(lab_site(lab()), {"--journal", directory_});
+	auto daemon = run();
+	ASSERT_TRUE(comes("policy_apply"));
+	const auto all = children_of(daemon.pid(), "Uid");
+	EXPECT_EQ(all, (std::map<std::string, std::string>{{"weir", "65534\t65534\t65534\t65534"},
+							    {"weir-broker", "0\t0\t0\t0"},
+							    {"weir-upkeep", "0\t0\t0\t0"}}));
+	for (const auto *set : {"CapPrm", "CapEff", "CapInh", "CapAmb"})
+		EXPECT_EQ(children_of(daemon.pid(), set).at("weir"), "0000000000000000") << set;
+	EXPECT_EQ(children_of(daemon.pid(), "Groups").at("weir"), "");
+	EXPECT_EQ(children_of(daemon.pid(), "NoNewPrivs").at("weir"), "1");
+
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::refused));
+	ASSERT_TRUE(comes("connect"));
+	const auto refused = with("connect")[0];
+	EXPECT_NE(field(refused, "process.executable").dump().find("/"), std::string::npos)
+		<< "of another user's process: asked of who may look: " << refused;
+	// Another instance by the same name, whose ring it can't open by itself.
+	EXPECT_EQ(lab().weir({"--journal", directory_, "remove"}).status, 0);
+	EXPECT_EQ(daemon.wait(Millis(10000)).status, 0);
+	EXPECT_EQ(children_of(daemon.pid(), "Uid").size(), 0U) << "nothing is left behind";
+	EXPECT_EQ(with("recording_ended").size(), 1U);
+	// An auditor has the files, and nothing else.
+	const Finished verified = execute({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+					   "--bounding-set=-all", lab().command({"--version"})[0], "journal", "verify",
+					   directory_, "--key", key_});
+	EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+}
+
+TEST_F(Journal, WhatRootIsNeededForEndsAndSoDoesTheRecording)
+{
+	lab().apply_native();
+	auto daemon = run();
+	ASSERT_TRUE(comes("journal_checkpoint"));
+	for (const auto &each : fs::directory_iterator("/proc")) {
+		std::ifstream children(each.path() / "status");
+		std::string all((std::istreambuf_iterator<char>(children)), {});
+		if (all.contains("Name:\tweir-upkeep\n") &&
+		    all.contains("PPid:\t" + std::to_string(daemon.pid()) + "\n"))
+			::kill(std::stoi(each.path().filename()), SIGKILL);
+	}
+	const Finished done = daemon.wait(Millis(10000));
+	EXPECT_EQ(done.status, 1);
+	EXPECT_NE(done.err.find("follows components, interfaces, names and windows has ended"), std::string::npos)
+		<< done.err;
+	EXPECT_EQ(with("recording_ended").size(), 1U);
+	expect_whole();
 }
 
 TEST_F(Journal, ChangesWhileNoDaemonRan)

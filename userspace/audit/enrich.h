@@ -3,7 +3,7 @@
 #pragma once
 
 #include "audit/event.h"
-#include "base/fd.h"
+#include "audit/sight.h"
 
 #include <array>
 #include <cstdint>
@@ -14,8 +14,7 @@ namespace weir::audit {
 
 class Enricher {
 public:
-	/// Finds the cgroup2 mount in /proc/self/mounts; without one, cgroups stay without a path.
-	Enricher();
+	explicit Enricher(Sight = own_sight());
 
 	/// Valid until the next call. Never fails: what can't be learned is "".
 	const Enrichment &enrich(const weir_event &);
@@ -25,8 +24,8 @@ public:
 	void edge_is_here(bool yes);
 
 private:
-	/// A process, as /proc showed it at `read_at`. Both times on the boot clock, ns, as weir_event::time.
-	struct Process {
+	/// A process, as it was seen at `read_at`. Both times on the boot clock, ns, as weir_event::time.
+	struct Seen {
 		std::uint32_t pid = 0;
 		bool known = false;      ///< /proc had it, and it had begun before the event
 		bool same_netns = false; ///< its network namespace is weir's
@@ -51,24 +50,19 @@ private:
 		std::string name;
 	};
 
-	const Process &process(const weir_event &, std::uint64_t now);
+	const Seen &process(const weir_event &, std::uint64_t now);
 	const std::string &user(std::uint32_t uid, std::uint64_t now);
 	const std::string &cgroup(std::uint64_t id, std::uint64_t now);
 	const std::string &interface(std::uint32_t index, std::uint64_t now);
-	std::string path_of_cgroup(std::uint64_t id, std::uint64_t now);
-	std::string walk_for_cgroup(std::uint64_t id, std::uint64_t now);
 
 	// Direct-mapped: a slot for each remainder, the newest wins. That is the bound.
-	std::vector<Process> processes_;
+	std::vector<Seen> processes_;
 	std::vector<User> users_;
 	std::vector<Cgroup> cgroups_;
 	std::vector<Interface> interfaces_;
 
-	Fd cgroup_mount_;
-	std::string cgroup_root_; ///< where it is mounted
-	std::uint64_t own_netns_ = 0;
+	Sight sight_;
 	bool edge_is_here_ = false;
-	std::uint64_t walked_at_ = 0;
 	std::vector<char> passwd_;
 	Enrichment result_;
 };

@@ -30,6 +30,11 @@ void add_run(CLI::App &app, Context &context)
 			 "syslog+tls://HOST:6514?ca=FILE&format=cef")
 		->type_name("ADDRESS")
 		->allow_extra_args(false);
+	auto user = std::make_shared<std::string>();
+	verb->add_option("--user", *user,
+			 "Record as this user, without any capability: what needs root's rights is left to two processes\n"
+			 "beside it. The journal and the output have to belong to it")
+		->type_name("NAME");
 	auto metrics = std::make_shared<std::string>();
 	verb->add_option("--metrics", *metrics,
 			 "Also write figures there every ten seconds, for node_exporter's textfile collector:\n"
@@ -43,8 +48,8 @@ void add_run(CLI::App &app, Context &context)
 		"made,\n"
 		"and --output and the sinks get what stands there. Sinks wait for nothing and hold nothing up: what they\n"
 		"have no room for is counted and recorded.");
-	verb->callback([&context, output, keep, sinks, metrics] {
-		context.run = [&context, output, keep, sinks, metrics]() -> Result<Exit> {
+	verb->callback([&context, output, keep, sinks, metrics, user] {
+		context.run = [&context, output, keep, sinks, metrics, user]() -> Result<Exit> {
 			const auto seconds = policy::parse_duration(*keep);
 			if (!seconds)
 				return fail(Exit::usage, "--keep-addresses " + *keep +
@@ -63,6 +68,7 @@ void add_run(CLI::App &app, Context &context)
 					    .journal = context.journal,
 					    .sinks = std::move(addresses),
 					    .metrics = *metrics,
+					    .user = *user,
 					    .keep_ns = std::int64_t{*seconds} * 1'000'000'000});
 		};
 	});

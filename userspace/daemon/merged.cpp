@@ -29,7 +29,7 @@ void Merged::take()
 		return;
 	taken_.clear();
 	next_ = 0;
-	auto taken = kernel::take_merges(where_);
+	auto taken = broker_.take_merges();
 	if (taken) {
 		complaint_.settle();
 		taken_ = std::move(*taken);
@@ -47,7 +47,7 @@ void Merged::put(Records &records, audit::Enricher &enricher, std::int64_t to_wa
 		if (merge.last == 0) // without a policy the gate asks no clock: it was in the last second
 			merge.first = merge.last = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
 		audit::append_merged_json(records.line(), key, merge, enricher.enrich(audit::event_of(key, merge)),
-					  where_.instance, to_wall);
+					  broker_.instance(), to_wall);
 		records.put_refusals(key.gate, merge.count);
 		counted_ += merge.count;
 	}
@@ -73,7 +73,7 @@ void Merged::put_sums(const kernel::Counters &counters, Records &records)
 			sum.verdict = "refused";
 		else if (counter.refused == 0 && counter.observed != 0)
 			sum.verdict = "observed";
-		audit::append_summed_json(records.line(), sum, where_.instance, now);
+		audit::append_summed_json(records.line(), sum, broker_.instance(), now);
 		records.put_refusals(sum.gate, sum.count);
 		counted_ += sum.count;
 		sums_[i] = counter.summed;

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "audit/enrich.h"
+#include "daemon/broker.h"
 #include "daemon/clock.h"
 #include "daemon/records.h"
-#include "kernel/instance.h"
 
 #include <cstdint>
 #include <map>
@@ -16,7 +16,7 @@ namespace weir::daemon {
 
 class Merged {
 public:
-	explicit Merged(kernel::Where where) : where_(std::move(where)) {}
+	explicit Merged(Broker &broker) : broker_(broker) {}
 
 	/// Takes the kernel's table. Not before the last one is written: until then the kernel counts on in its own,
 	/// which is bounded, and so is this one.
@@ -39,7 +39,7 @@ public:
 	void resume(const std::map<std::uint32_t, std::uint64_t> &sums);
 
 private:
-	kernel::Where where_;
+	Broker &broker_;
 	std::vector<std::pair<weir_merge_key, weir_merge>> taken_;
 	std::size_t next_ = 0;             ///< of taken_: not written from here on
 	std::vector<std::uint64_t> sums_;  ///< by weir_counter_index(): what the records say

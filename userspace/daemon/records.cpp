@@ -43,6 +43,23 @@ Result<Records> Records::open(const std::string &output, const std::string &jour
 	return records;
 }
 
+Records Records::relay(Fd socket)
+{
+	Records records(Sink::of(std::move(socket), "weir run"));
+	records.relays_ = true;
+	return records;
+}
+
+void Records::published(std::uint32_t generation, const std::string &digest)
+{
+	if (journal_) {
+		published_.emplace_back(generation, digest);
+	} else if (relays_) {
+		line() += fmt::format("published {} {}\n", generation, digest);
+		(void)write_out(); // at once: the other process sees what is in force
+	}
+}
+
 /// The output gets the line as it stands in the journal.
 void Records::pass_on(std::string_view line)
 {
@@ -72,6 +89,7 @@ void Records::finish()
 void Records::put()
 {
 	finish();
+	puts_++;
 	urgent_ = true;
 }
 

@@ -22,6 +22,8 @@ public:
 	explicit Records(Sink sink) : sink_(std::move(sink)) {}
 	/// `journal`: its directory; "": none. Errors of Sink::open() and Writer::open().
 	static Result<Records> open(const std::string &output, const std::string &journal);
+	/// To another process that writes them, over a socket.
+	static Records relay(Fd socket);
 
 	/// A record is appended here, a whole line of JSON with its newline; then one of the put...() is called.
 	[[nodiscard]] std::string &line() { return journal_ ? line_ : sink_.buffer(); }
@@ -58,6 +60,7 @@ public:
 
 	[[nodiscard]] const std::string &name() const { return name_.empty() ? sink_.name() : name_; }
 	[[nodiscard]] std::uint64_t events() const { return events_; } ///< records of refusals
+	[[nodiscard]] std::uint64_t puts() const { return puts_; }     ///< put() was called so often
 	[[nodiscard]] std::uint64_t unwritten() const; ///< lines that are in memory only
 	[[nodiscard]] std::uint64_t dropped() const { return dropped_; } ///< lines that the output did not take
 
@@ -69,12 +72,8 @@ public:
 	/// The checkpoint is on the disk: the output gets it, too.
 	void signed_off();
 	[[nodiscard]] std::uint64_t signatures() const { return signatures_; } ///< so many of this run
-	/// This process changed the policy itself, and the record says why.
-	void published(std::uint32_t generation, const std::string &digest)
-	{
-		if (journal_)
-			published_.emplace_back(generation, digest);
-	}
+	/// The policy was changed by weir run itself, and a record says why.
+	void published(std::uint32_t generation, const std::string &digest);
 	[[nodiscard]] std::vector<std::pair<std::uint32_t, std::string>> take_published()
 	{
 		return std::exchange(published_, {});
@@ -100,6 +99,7 @@ private:
 	std::string name_;
 	std::string line_;
 	std::uint64_t events_ = 0;
+	std::uint64_t puts_ = 0;
 	std::uint64_t dropped_ = 0;
 	std::uint64_t signatures_ = 0;
 	std::vector<std::pair<std::uint32_t, std::string>> published_;
@@ -107,6 +107,7 @@ private:
 	bool keeps_new_ = false;
 	bool is_gone_ = false; ///< the output takes nothing any more
 	bool urgent_ = false;
+	bool relays_ = false;
 	Complaint complaint_;
 };
 

@@ -35,7 +35,7 @@ void RowNames::forget()
 void RowNames::read()
 {
 	{
-		const auto image = kernel::read_image(where_);
+		const auto image = broker_.read_image();
 		if (!image)
 			return;
 		const auto text = text_of(*image);

@@ -2,7 +2,7 @@
 // Which id a row of a generation has: asked of the kernel, and only when an event needs it.
 #pragma once
 
-#include "kernel/instance.h"
+#include "daemon/broker.h"
 
 #include <cstdint>
 #include <string>
@@ -13,7 +13,7 @@ namespace weir::daemon {
 
 class RowNames {
 public:
-	explicit RowNames(kernel::Where where) : where_(std::move(where)) {}
+	explicit RowNames(Broker &broker) : broker_(broker) {}
 
 	/// "" when the event has no row, or when its generation is no longer (or not yet) the one in force: no
 	/// name is better than another policy's. Reads the kernel at most once for each generation and second.
@@ -24,7 +24,7 @@ public:
 private:
 	void read();
 
-	kernel::Where where_;
+	Broker &broker_;
 	std::uint32_t generation_ = 0; ///< of ids_; 0 = none
 	std::vector<std::string> ids_;
 	std::int64_t asked_at_ = 0; ///< seconds, monotonic; of the last attempt

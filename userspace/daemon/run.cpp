@@ -3,22 +3,20 @@
 
 #include "audit/enrich.h"
 #include "audit/event.h"
-#include "daemon/components.h"
-#include "daemon/hosts.h"
-#include "daemon/interfaces.h"
+#include "daemon/broker.h"
+#include "daemon/child.h"
 #include "daemon/keeper.h"
 #include "daemon/merged.h"
 #include "daemon/records.h"
 #include "daemon/row_names.h"
+#include "daemon/upkeep.h"
 #include "daemon/watch.h"
-#include "daemon/windows.h"
 #include "metrics/metrics.h"
 #include "sinks/fan.h"
 
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,23 +36,21 @@ constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring
 constexpr std::int64_t metrics_pause = 10 * second; ///< between two files for Prometheus
 constexpr unsigned housekeeping_every = 256;       ///< events
 
-/// The directory of the pins: another one by the same name is another instance. 0: there is none.
-ino_t identity(const kernel::Where &where)
-{
-	struct stat status{};
-	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
-}
+constexpr std::int64_t patience = 5 * second; ///< with records of the process that changes the kernel
 
 class Daemon {
 public:
-	Daemon(const RunOptions &options, Records records, kernel::Ring ring, Fd signals)
-		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), ring_(std::move(ring)),
-		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
-		  interfaces_(options.where), components_(options.where),
-		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
-		  keeper_(options.where.instance), watch_(options.where, options.journal),
-		  identity_(identity(options.where))
+	/// `process`: what changes the kernel; nullopt: this one does.
+	Daemon(const RunOptions &options, Records records, Broker &broker, kernel::Ring ring,
+	       std::optional<UpkeepProcess> process, Fd signals)
+		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), broker_(broker),
+		  ring_(std::move(ring)), signals_(std::move(signals)), rows_(broker), merged_(broker),
+		  process_(std::move(process)), keeper_(options.where.instance),
+		  watch_(broker, options.journal, process_ ? patience : 0), enricher_(broker.sight()),
+		  identity_(broker.identity())
 	{
+		if (!process_)
+			upkeep_.emplace(options.where, options.journal, options.keep_ns);
 		for (const auto &address : options.sinks)
 			fan_.add(address);
 		if (fan_.any())
@@ -66,6 +62,8 @@ public:
 private:
 	void on_event(const weir_event &, std::uint64_t number);
 	void housekeeping();
+	void upkeep();
+	void heard();
 	void read_signals();
 	void tick();
 	void write_out();
@@ -81,19 +79,18 @@ private:
 	kernel::Where where_;
 	std::string metrics_;
 	Records records_;
+	Broker &broker_;
 	std::optional<kernel::Ring> ring_;
 	Fd signals_;
 	RowNames rows_;
 	Merged merged_;
-	Interfaces interfaces_;
-	Components components_;
-	Hosts hosts_;
-	Windows windows_;
+	std::optional<Upkeep> upkeep_;         ///< in this process
+	std::optional<UpkeepProcess> process_; ///< or in its own
 	Keeper keeper_;
 	Watch watch_;
 	sinks::Fan fan_;
 	audit::Enricher enricher_;
-	ino_t identity_;
+	std::uint64_t identity_;
 
 	bool stop_ = false;       ///< a signal said so, or there is no use in going on
 	bool closing_ = false; ///< the last table of like refusals was taken: what comes now waits for the next run
@@ -140,19 +137,32 @@ void Daemon::housekeeping()
 {
 	since_housekeeping_ = 0;
 	read_signals();
-	if (!stop_) // first: a component that starts is unheld until then
-		components_.look(records_);
-	if (!stop_ && interfaces_.look(records_))
-		enricher_.edge_is_here(true);
-	if (!stop_) {
-		hosts_.look(records_);
-		windows_.look(records_);
-	}
+	if (!stop_ && upkeep_)
+		upkeep_->look(records_);
+	heard();
 	if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 		tick();
 	if (!broken_)
 		merged_.put(records_, enricher_, to_wall_);
 	keeper_.look(records_, *ring_, merged_);
+}
+
+/// Of the upkeep: what it put, or sent.
+void Daemon::heard()
+{
+	if (upkeep_ ? upkeep_->take_edge_is_here() : process_->take(records_))
+		enricher_.edge_is_here(true);
+	if (stop_)
+		return;
+	if (process_ && process_->is_gone())
+		ring_error_ = Error{Exit::failure, "the process of weir run that follows components, interfaces, names "
+						   "and windows has ended"};
+	else if (broker_.is_gone())
+		ring_error_ = Error{Exit::failure, "the process of weir run that asks the kernel has ended"};
+	if (ring_error_) {
+		stop_ = true;
+		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
+	}
 }
 
 void Daemon::read_signals()
@@ -176,26 +186,22 @@ void Daemon::tick()
 {
 	next_tick_ = clock_ns(CLOCK_MONOTONIC) + tick_pause;
 	to_wall_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	if (identity(where_) != identity_) {
+	if (broker_.identity() != identity_) {
 		replaced_ = true;
 		return; // the counters by that name are another instance's
 	}
-	if (!stop_)
-		components_.tick(records_);
-	if (!stop_ && interfaces_.tick(records_))
-		enricher_.edge_is_here(true);
-	if (!stop_)
-		hosts_.tick(records_);
-	if (!broken_)
-		windows_.tick(records_);
+	if (upkeep_ && !stop_)
+		upkeep_->tick(records_);
+	else if (upkeep_ && !broken_)
+		upkeep_->end(records_);
+	heard();
 	if (!broken_ && !closing_) {
 		merged_.take();
 		merged_.put(records_, enricher_, to_wall_);
 	}
-	const auto counters = kernel::read_counters(where_);
-	if (!counters && counters.error().code == Exit::absent) {
+	if (const auto there = broker_.read_generation(); !there && there.error().code == Exit::absent) {
 		replaced_ = true;
-	} else if (counters) {
+	} else if (const auto counters = ring_->counters()) {
 		audit::Totals totals;
 		for (const auto &counter : *counters) {
 			totals.refused += counter.refused;
@@ -231,17 +237,10 @@ void Daemon::write_metrics()
 {
 	if (metrics_.empty())
 		return;
-	metrics::Facts facts{.instance = where_.instance,
-			     .version = WEIR_VERSION,
-			     .run = metrics::RunFigures{.written = records_.events(),
-							.waiting = records_.unwritten(),
-							.discarded = discarded_,
-							.sinks = fan_.figures()},
-			     .unix_ns = clock_ns(CLOCK_REALTIME),
-			     .boot_ns = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME))};
-	if (auto state = kernel::inspect(where_))
-		facts.state = std::move(*state);
-	const auto done = metrics::replace(metrics_, metrics::text_of(facts));
+	const auto done = broker_.write_metrics(metrics::text_of(where_.instance, {.written = records_.events(),
+										   .waiting = records_.unwritten(),
+										   .discarded = discarded_,
+										   .sinks = fan_.figures()}));
 	if (done)
 		metrics_complaint_.settle();
 	else if (metrics_complaint_.is_due())
@@ -280,8 +279,10 @@ void Daemon::write_out()
 	}
 	if (*done && complaint_.settle())
 		say(fmt::format("{} takes lines again", records_.name()));
-	if (*done)
-		windows_.written();
+	if (*done && upkeep_)
+		upkeep_->written();
+	else if (*done)
+		process_->written();
 }
 
 /// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not
@@ -294,30 +295,24 @@ void Daemon::make_room()
 		keeper_.was_stuck(records_.problem());
 		wait(retry_pause, false);
 		read_signals();
-		if (!stop_) // whatever becomes of the records, what starts is to be held
-			components_.look(records_);
+		if (!stop_ && upkeep_) // whatever becomes of the records, what starts is to be held
+			upkeep_->look_at_components(records_);
 	}
 }
 
 void Daemon::wait(std::int64_t longest_ns, bool for_events)
 {
-	pollfd watched[] = {{signals_.get(), POLLIN, 0},
-			    {-1, POLLOUT, 0},
-			    {-1, POLLIN, 0},
-			    {-1, POLLIN, 0},
-			    {-1, POLLIN, 0},
-			    {-1, POLLIN, 0},
-			    {-1, POLLIN, 0}};
-	watched[1].fd = records_.slow_fd();
+	std::vector<pollfd> watched{{signals_.get(), POLLIN, 0}, {records_.slow_fd(), POLLOUT, 0}};
 	if (for_events) {
-		watched[2].fd = ring_->epoll_fd();
-		watched[3].fd = interfaces_.fd();
-		watched[4].fd = components_.fd();
-		watched[5].fd = hosts_.fd();
-		watched[6].fd = windows_.fd();
+		watched.push_back({ring_->epoll_fd(), POLLIN, 0});
+		if (upkeep_)
+			upkeep_->add_to(watched);
+		else if (!records_.is_jammed())
+			watched.push_back({process_->fd(), POLLIN, 0});
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched, std::size(watched), static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched.data(), watched.size(),
+	       static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
@@ -339,7 +334,7 @@ bool Daemon::take_over()
 	write_out();
 	keeper_.leave(records_, *ring_);
 	ring_.reset();
-	auto ring = kernel::Ring::open(where_);
+	auto ring = broker_.open_ring();
 	if (!ring) {
 		if (ring.error().code == Exit::absent)
 			say(fmt::format("instance {} was removed: nothing more to stream", where_.instance));
@@ -349,14 +344,13 @@ bool Daemon::take_over()
 	}
 	say(fmt::format("instance {} was loaded anew: going on with it", where_.instance));
 	ring_.emplace(std::move(*ring));
-	identity_ = identity(where_);
+	identity_ = broker_.identity();
 	replaced_ = false;
 	rows_.forget();
 	merged_.forget_sums();
 	keeper_.turn_to(records_, *ring_, merged_);
-	interfaces_.look_again();
-	hosts_.look_again();
-	windows_.look_again();
+	if (upkeep_)
+		upkeep_->look_again();
 	enricher_.edge_is_here(false);
 	totals_ = {};
 	lost_written_ = 0;
@@ -392,7 +386,7 @@ void Daemon::put_merged()
 {
 	const auto is_late = [this] { return broken_ || clock_ns(CLOCK_MONOTONIC) > *deadline_; };
 	for (int tables = 0; tables < 2 && ring_ && !is_late(); tables++) {
-		if (identity(where_) == identity_)
+		if (broker_.identity() == identity_)
 			merged_.take(); // nothing while an earlier table waits: that one first
 		for (merged_.put(records_, enricher_, to_wall_); !merged_.is_empty() && !is_late();
 		     merged_.put(records_, enricher_, to_wall_)) {
@@ -411,11 +405,18 @@ Result<Exit> Daemon::close()
 		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
 	if (ring_ && !broken_ && !ring_error_)
 		drain();
+	if (process_)
+		process_->end();
 	put_merged();
 	if (ring_)
 		tick();
-	for (write_out(); !records_.is_empty() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out())
+	const auto is_done = [this] {
+		return records_.is_empty() && (!process_ || process_->is_gone());
+	};
+	for (write_out(); !is_done() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out()) {
 		wait(retry_pause, false);
+		heard();
+	}
 	put_news(fan_.close(std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time)));
 	write_out(); // what the sinks did not get is in the main output, or said
 	write_metrics();
@@ -450,9 +451,25 @@ Result<Exit> Daemon::close()
 
 Result<Exit> run(const RunOptions &options)
 {
-	auto ring = kernel::Ring::open(options.where);
+	const auto account = options.user.empty() ? Result<Account>() : account_of(options.user);
+	if (!account)
+		return std::unexpected(account.error());
+	const bool apart = !options.user.empty();
+	auto broker = apart ? Broker::start(options.where, options.metrics) : Broker(options.where, options.metrics);
+	if (!broker)
+		return std::unexpected(std::move(broker).error());
+	auto ring = broker->open_ring();
 	if (!ring)
 		return std::unexpected(std::move(ring).error());
+	std::optional<UpkeepProcess> upkeep;
+	if (apart) {
+		auto started = UpkeepProcess::start(options.where, options.journal, options.keep_ns);
+		if (!started)
+			return std::unexpected(std::move(started).error());
+		upkeep = std::move(*started);
+		if (auto became = become(*account); !became)
+			return std::unexpected(std::move(became).error());
+	}
 	auto records = Records::open(options.output, options.journal);
 	if (!records)
 		return std::unexpected(std::move(records).error());
@@ -469,7 +486,8 @@ Result<Exit> run(const RunOptions &options)
 		return fail(fmt::format("cannot take signals: {}", std::strerror(errno)));
 
 	say(fmt::format("streaming the events of instance {} to {}", options.where.instance, records->name()));
-	return Daemon(options, std::move(*records), std::move(*ring), std::move(signals)).stream();
+	return Daemon(options, std::move(*records), *broker, std::move(*ring), std::move(upkeep), std::move(signals))
+		.stream();
 }
 
 } // namespace weir::daemon

@@ -19,6 +19,9 @@ struct RunOptions {
 	std::string journal{}; ///< directory of the journal that stands before it; "": none
 	std::vector<sinks::Address> sinks{}; ///< that get a copy of each record
 	std::string metrics{}; ///< file for Prometheus' textfile collector; "": none
+	/// Who reads and writes from then on; what root is needed for stays with processes of their own. "": all is done by
+	/// this one.
+	std::string user{};
 	/// How long an address stays that the answers for its DNS name have no more.
 	std::int64_t keep_ns = 600'000'000'000;
 };

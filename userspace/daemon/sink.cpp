@@ -50,6 +50,14 @@ Result<Sink> Sink::open(std::string path)
 	return sink;
 }
 
+Sink Sink::of(Fd file, std::string name)
+{
+	Sink sink;
+	sink.name_ = std::move(name);
+	sink.file_ = std::move(file);
+	return sink;
+}
+
 Result<> Sink::open_file()
 {
 	Fd file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));

@@ -16,6 +16,8 @@ public:
 	/// "-" is the standard output. A file is made with mode 0640 and only ever appended to; if its last line has
 	/// no end (a crash in the middle of a write), the next line starts on a line of its own.
 	static Result<Sink> open(std::string path);
+	/// What is open already: a socket.
+	static Sink of(Fd, std::string name);
 
 	/// Lines are appended here, whole, with their newline.
 	[[nodiscard]] std::string &buffer() { return buffer_; }

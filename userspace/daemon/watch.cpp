@@ -13,9 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::int64_t read_back_pause = 5 * second;
-constexpr std::int64_t second_look = second; ///< what is found is looked at again, as others may be changing it
-
 std::string policy_text(std::uint32_t generation, const std::string &digest)
 {
 	return generation == 0 ? "" : fmt::format("{}:{}", generation, digest);
@@ -55,7 +52,7 @@ void Watch::note(Records &records, const std::string &dataset, const std::string
 	audit::append_note_json(
 		records.line(),
 		{.dataset = dataset, .action = action, .text = text, .outcome = outcome, .facts = facts},
-		where_.instance, clock_ns(CLOCK_REALTIME));
+		broker_.instance(), clock_ns(CLOCK_REALTIME));
 	records.put();
 }
 
@@ -125,12 +122,41 @@ void Watch::own_changes(Records &records)
 	}
 }
 
+/// The policy in force; "": none is. The whole of it is read only when there is another one.
+std::optional<std::string> Watch::read()
+{
+	const auto identity = broker_.identity();
+	const auto generation = broker_.read_generation();
+	if (!generation)
+		return generation.error().code == Exit::absent ? std::optional<std::string>("") : std::nullopt;
+	if (identity == read_.identity && *generation == read_.generation)
+		return read_.policy;
+	const auto image = broker_.read_image();
+	if (!image)
+		return image.error().code == Exit::absent ? std::optional<std::string>("") : std::nullopt;
+	read_ = {identity, image->header().generation,
+		 policy_text(image->header().generation, hex(image->trailer().digest))};
+	return read_.policy;
+}
+
+/// Another process may have published it, and not said so yet.
+bool Watch::is_strange_enough()
+{
+	const auto now = clock_ns(CLOCK_MONOTONIC);
+	if (strange_since_ == 0)
+		strange_since_ = now;
+	if (now - strange_since_ < patience_)
+		return false;
+	strange_since_ = 0;
+	return true;
+}
+
 void Watch::compare(Records &records)
 {
-	const auto image = kernel::read_image(where_);
-	if (!image && image.error().code != Exit::absent)
+	const auto in_force = read();
+	if (!in_force)
 		return; // the read-back says what is wrong
-	const auto now = image ? policy_text(image->header().generation, hex(image->trailer().digest)) : "";
+	const auto &now = *in_force;
 	for (const auto &[before, after] : claims_)
 		explain(after);
 	const auto unexplained = [&](const std::string &before, const std::string &after) {
@@ -146,42 +172,18 @@ void Watch::compare(Records &records)
 		known_ = after;
 	}
 	claims_.clear();
-	if (!explained_.contains(now))
+	if (explained_.contains(now)) {
+		strange_since_ = 0;
+	} else if (!is_strange_enough()) {
+		return;
+	} else {
 		unexplained(known_, now);
+	}
 	known_ = now;
 	records.balance().in_force(now);
 	constexpr std::size_t many = 1000;
 	if (explained_.size() > many)
 		explained_ = {known_};
-}
-
-/// What is found twice in a row stands in the record, and that it is well again.
-void Watch::read_back(Records &records)
-{
-	const auto now = clock_ns(CLOCK_MONOTONIC);
-	if (now < next_read_back_)
-		return;
-	const auto state = kernel::inspect(where_);
-	if (!state)
-		return; // it is gone: that is another record
-	const std::set<std::string> found(state->problems.begin(), state->problems.end());
-	for (const auto &each : found) {
-		if (!problems_.contains(each) || !told_.insert(each).second)
-			continue;
-		say("not as it was published: " + each);
-		note(records, "weir.integrity", "not_as_published", "not as it was published: " + each,
-		     dump({{"problem", each}, {"policy", policy_json(policy_text(state->generation, state->digest))}}),
-		     "failure");
-	}
-	std::erase_if(told_, [&](const std::string &each) {
-		if (found.contains(each))
-			return false;
-		note(records, "weir.integrity", "as_published", "as it was published again: " + each,
-		     dump({{"problem", each}}), "success");
-		return true;
-	});
-	problems_ = found;
-	next_read_back_ = now + (found == told_ ? read_back_pause : second_look);
 }
 
 void Watch::tick(Records &records)
@@ -194,10 +196,8 @@ void Watch::tick(Records &records)
 		signed_off();
 	const bool still = take(records);
 	own_changes(records);
-	if (!still)
-		return;
-	compare(records);
-	read_back(records);
+	if (still)
+		compare(records);
 }
 
 void Watch::signed_off()

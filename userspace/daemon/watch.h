@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every change of the policy in force is evidence: takes the records of those who changed it, finds what no record
-// explains, and reads back whether the kernel still has what was published. Without a journal it does nothing.
+// Every change of the policy in force is evidence: takes the records of those who changed it, and finds what no record
+// explains. Without a journal it does nothing.
 #pragma once
 
+#include "daemon/broker.h"
 #include "daemon/clock.h"
 #include "daemon/records.h"
 #include "journal/spool.h"
-#include "kernel/instance.h"
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,7 +19,11 @@ namespace weir::daemon {
 
 class Watch {
 public:
-	Watch(kernel::Where where, std::string journal) : where_(std::move(where)), journal_(std::move(journal)) {}
+	/// `patience`: how long a record may be on its way from another process of this run, ns.
+	Watch(Broker &broker, std::string journal, std::int64_t patience = 0)
+		: broker_(broker), journal_(std::move(journal)), patience_(patience)
+	{
+	}
 
 	/// Once a second, and at the start.
 	void tick(Records &);
@@ -31,13 +36,21 @@ private:
 	void take(Records &, const journal::Waiting &);
 	void own_changes(Records &);
 	void compare(Records &);
-	void read_back(Records &);
+	std::optional<std::string> read();
+	bool is_strange_enough();
 	void note(Records &, const std::string &dataset, const std::string &action, const std::string &text,
 		  const std::string &facts, const char *outcome);
 	void explain(std::string policy) { explained_.insert(std::move(policy)); }
 
-	kernel::Where where_;
+	Broker &broker_;
 	std::string journal_; ///< "": there is none
+	std::int64_t patience_;
+	std::int64_t strange_since_ = 0; ///< monotonic: a policy is in force that nothing explains; 0: none is
+	struct {
+		std::uint64_t identity = 0;
+		std::uint32_t generation = 0;
+		std::string policy{};
+	} read_; ///< what read() gave the last time
 	bool begun_ = false;
 	std::string known_; ///< "GENERATION:DIGEST" of the policy that was in force last; "": none was
 	std::set<std::string> explained_; ///< by records, and by what this process itself published
@@ -45,9 +58,6 @@ private:
 		claims_; ///< "before" and "after" of records that were just taken
 	std::vector<journal::Waiting> taken_; ///< in the journal, and not signed yet
 	std::uint64_t taken_at_ = 0; ///< Records::signatures() then
-	std::set<std::string> problems_; ///< that were found the last time
-	std::set<std::string> told_;     ///< of them
-	std::int64_t next_read_back_ = 0;
 	Complaint complaint_;
 };
 

@@ -291,9 +291,23 @@ Result<> sync_directory(const std::string &directory)
 	return {};
 }
 
+Result<> give_to_owner_of(const std::string &directory, const Fd &made)
+{
+	struct stat owner{};
+	struct stat now{};
+	if (::geteuid() != 0)
+		return {};
+	if (::stat(directory.c_str(), &owner) != 0 || ::fstat(made.get(), &now) != 0)
+		return file_error("read", directory);
+	if (owner.st_uid == now.st_uid || ::fchown(made.get(), owner.st_uid, static_cast<gid_t>(-1)) == 0)
+		return {};
+	return file_error("give its files to the owner of", directory);
+}
+
 Result<> replace_file(const std::string &path, std::string_view content, unsigned mode)
 {
 	const auto fresh = path + ".part";
+	const auto directory = std::filesystem::path(path).parent_path().string();
 	{
 		::unlink(fresh.c_str()); // of one that was interrupted
 		const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
@@ -301,12 +315,14 @@ Result<> replace_file(const std::string &path, std::string_view content, unsigne
 			return file_error("make", fresh);
 		if (auto written = write_all(file, content, fresh); !written)
 			return written;
+		if (auto given = give_to_owner_of(directory, file); !given)
+			return given;
 		if (::fdatasync(file.get()) != 0)
 			return file_error("bring to the disk", fresh);
 	}
 	if (::rename(fresh.c_str(), path.c_str()) != 0)
 		return file_error("rename", fresh);
-	return sync_directory(std::filesystem::path(path).parent_path().string());
+	return sync_directory(directory);
 }
 
 Result<std::string> read_small_file(const std::string &path)

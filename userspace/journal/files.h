@@ -55,7 +55,11 @@ private:
 	std::unique_ptr<Impl> impl_;
 };
 
-/// Writes a small file: under another name first, on the disk, then renamed, and the directory on the disk.
+/// What root makes in a directory is to belong to whom the directory belongs: the one that writes the journal. Of others
+/// nothing happens.
+Result<> give_to_owner_of(const std::string &directory, const Fd &made);
+
+/// Writes a small file, which belongs to the owner of its directory: under another name first, on the disk, then renamed, and the directory on the disk.
 Result<> replace_file(const std::string &path, std::string_view content, unsigned mode);
 
 /// A small file's content. Exit::absent when there is none.

@@ -29,10 +29,10 @@ std::unexpected<Error> failed(const std::string &path)
 	return fail(fmt::format("{}: {}", path, std::strerror(errno)));
 }
 
-std::string fresh_path(const std::string &journal)
+std::string fresh_name()
 {
 	const auto now = std::chrono::system_clock::now().time_since_epoch();
-	return fmt::format("{}/{:020}-{}", spool_directory(journal),
+	return fmt::format("{:020}-{}",
 			   std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), ::getpid());
 }
 
@@ -64,15 +64,28 @@ std::string spool_directory(const std::string &journal)
 
 Result<Spooled> Spooled::begin(const std::string &journal, std::string_view record)
 {
-	if (::mkdir(spool_directory(journal).c_str(), 0700) != 0 && errno != EEXIST)
-		return failed(spool_directory(journal));
+	const auto directory = spool_directory(journal);
+	const bool is_new = ::mkdir(directory.c_str(), 0700) == 0;
+	if (!is_new && errno != EEXIST)
+		return failed(directory);
 	Spooled spooled;
-	const auto path = fresh_path(journal);
+	// The journal's owner need not be root, who shall not write where that one leads: no link is followed, and the
+	// directory stays the same one.
+	spooled.directory_ = Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	if (!spooled.directory_)
+		return failed(directory);
+	if (is_new)
+		if (auto given = give_to_owner_of(journal, spooled.directory_); !given)
+			return std::unexpected(std::move(given).error());
+	const auto held = fmt::format("/proc/self/fd/{}", spooled.directory_.get());
+	const auto path = held + "/" + fresh_name();
 	// Locked before it has its name: who finds it finds it locked.
 	const auto part = path + ".part";
 	spooled.file_ = Fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!spooled.file_ || ::flock(spooled.file_.get(), LOCK_EX | LOCK_NB) != 0)
 		return failed(part);
+	if (auto given = give_to_owner_of(held, spooled.file_); !given)
+		return std::unexpected(std::move(given).error());
 	const auto begun = path + std::string(begun_end);
 	if (::write(spooled.file_.get(), record.data(), record.size()) != static_cast<ssize_t>(record.size()) ||
 	    ::fdatasync(spooled.file_.get()) != 0 || ::rename(part.c_str(), begun.c_str()) != 0) {
@@ -81,7 +94,7 @@ Result<Spooled> Spooled::begin(const std::string &journal, std::string_view reco
 		return problem;
 	}
 	spooled.path_ = path;
-	if (auto synced = sync_directory(spool_directory(journal)); !synced)
+	if (auto synced = sync_directory(held); !synced)
 		return std::unexpected(std::move(synced).error());
 	return spooled;
 }

@@ -33,7 +33,8 @@ public:
 
 private:
 	Spooled() = default;
-	std::string path_; ///< without its ending; "": it is finished
+	Fd directory_;
+	std::string path_; ///< by way of directory_, without its ending; "": it is finished
 	Fd file_;
 };
 

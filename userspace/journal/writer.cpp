@@ -111,10 +111,16 @@ Result<PublicKey> initialize(const std::string &directory)
 {
 	use_sodium();
 	// /var/log/weir, too, which is not there before the daemon's unit has run.
-	if (const auto parent = std::filesystem::path(directory).parent_path().string(); !parent.empty())
+	const auto parent = std::filesystem::path(directory).parent_path().string();
+	if (!parent.empty())
 		::mkdir(parent.c_str(), 0750);
-	if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST)
+	if (::mkdir(directory.c_str(), 0750) == 0) {
+		const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (auto given = give_to_owner_of(parent.empty() ? "." : parent, made); !given)
+			return std::unexpected(std::move(given).error());
+	} else if (errno != EEXIST) {
 		return failed("make the directory", directory);
+	}
 	const auto path = first_key_path(directory);
 	if (const auto old = read_small_file(path); old || old.error().code != Exit::absent)
 		return fail(fmt::format("{} is a journal already; its key is shown by: weir journal key", directory));

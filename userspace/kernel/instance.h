@@ -194,11 +194,19 @@ bool has_reader(const Where &);
 /// A file beside the locks of an instance, for notes that live until the next boot. It need not be there.
 Result<std::string> note_path(const Where &, std::string_view name);
 
+/// What a Ring is made of, for whoever may not open it.
+struct RingFiles {
+	Fd lock;
+	Fd events;
+	Fd counters;
+};
+/// Exit::absent when the instance is not loaded; Exit::failure when another process reads it.
+Result<RingFiles> open_ring(const Where &);
+
 /// The ring buffer of an instance: one reader at a time (a lock sees to it).
 class Ring {
 public:
-	/// Exit::absent when the instance is not loaded; Exit::failure when another process reads it.
-	static Result<Ring> open(const Where &);
+	static Result<Ring> of(RingFiles);
 	Ring(Ring &&) noexcept;
 	Ring &operator=(Ring &&) noexcept;
 	~Ring();

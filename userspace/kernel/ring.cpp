@@ -100,33 +100,41 @@ Ring::Ring(Ring &&) noexcept = default;
 Ring &Ring::operator=(Ring &&) noexcept = default;
 Ring::~Ring() = default;
 
-Result<Ring> Ring::open(const Where &where)
+Result<RingFiles> open_ring(const Where &where)
 {
 	const Libbpf quiet;
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
-	auto impl = std::make_unique<Impl>();
+	RingFiles files;
 	auto locked = lock(where, "events", 1);
 	if (!locked)
 		return std::unexpected(std::move(locked).error());
-	impl->locked = std::move(*locked);
-	const auto events = open_pin(where.directory() + "/maps/events");
-	if (!events)
-		return std::unexpected(events.error());
-	impl->ring = ring_buffer__new(events->get(), Impl::take, impl.get(), nullptr);
+	files.lock = std::move(*locked);
+	for (const auto &[file, map] : {std::pair(&files.events, "events"), {&files.counters, "counters"}}) {
+		auto opened = open_pin(where.directory() + "/maps/" + map);
+		if (!opened)
+			return std::unexpected(std::move(opened).error());
+		*file = std::move(*opened);
+	}
+	return files;
+}
+
+Result<Ring> Ring::of(RingFiles files)
+{
+	const Libbpf quiet;
+	auto impl = std::make_unique<Impl>();
+	impl->locked = std::move(files.lock);
+	impl->ring = ring_buffer__new(files.events.get(), Impl::take, impl.get(), nullptr);
 	if (impl->ring == nullptr)
 		return system_error("opening the ring buffer", errno);
-	auto read = Position::of(events->get(), 0);
-	auto written = Position::of(events->get(), 1);
+	auto read = Position::of(files.events.get(), 0);
+	auto written = Position::of(files.events.get(), 1);
 	if (!read || !written)
 		return system_error("mapping the ring buffer's positions", errno);
 	impl->read = std::move(*read);
 	impl->written = std::move(*written);
-	impl->id = id_text(events->get());
-	auto counters = open_pin(where.directory() + "/maps/counters");
-	if (!counters)
-		return std::unexpected(std::move(counters).error());
-	impl->counters = std::move(*counters);
+	impl->id = id_text(files.events.get());
+	impl->counters = std::move(files.counters);
 	impl->counters_id = id_text(impl->counters.get());
 	return Ring(std::move(impl));
 }

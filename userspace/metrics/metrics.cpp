@@ -219,6 +219,13 @@ std::string text_of(const Facts &facts)
 	return out.take();
 }
 
+std::string text_of(const std::string &instance, const RunFigures &run)
+{
+	Text out(instance);
+	add_run(out, run);
+	return out.take();
+}
+
 Result<> replace(const std::string &path, std::string_view text)
 {
 	// Not *.prom: the collector doesn't take it for a file of its own.

@@ -35,6 +35,8 @@ struct Facts {
 
 /// Pure. Each family has its help and type; series of refusals that never were are left out.
 std::string text_of(const Facts &);
+/// The part of `run` alone.
+std::string text_of(const std::string &instance, const RunFigures &);
 
 /// Writes beside the file and renames: a collector reads all of it or what was there before. Mode 0644.
 Result<> replace(const std::string &path, std::string_view text);

@@ -45,11 +45,16 @@ Ring::Ring(Ring &&) noexcept = default;
 Ring &Ring::operator=(Ring &&) noexcept = default;
 Ring::~Ring() = default;
 
-Result<Ring> Ring::open(const Where &)
+Result<RingFiles> open_ring(const Where &)
 {
 	if (!fake().loaded)
 		return fail(Exit::absent, "not loaded");
 	fake().opened++;
+	return RingFiles();
+}
+
+Result<Ring> Ring::of(RingFiles)
+{
 	return Ring(std::make_unique<Impl>());
 }
 

@@ -252,7 +252,7 @@ protected:
 		auto records = Records::open(file_, journal_);
 		ASSERT_TRUE(records) << records.error().message;
 		records_.emplace(std::move(*records));
-		ring_.emplace(*kernel::Ring::open(where_));
+		ring_.emplace(*kernel::Ring::of({}));
 		keeper_.emplace("default", strange_clock);
 		keeper_->begin(*records_, *ring_, merged_);
 		keeper_->tick(*records_, *ring_, merged_);
@@ -276,7 +276,8 @@ protected:
 	std::optional<Records> records_;
 	std::optional<kernel::Ring> ring_;
 	std::optional<Keeper> keeper_;
-	Merged merged_{where_};
+	Broker broker_{where_};
+	Merged merged_{broker_};
 };
 
 TEST_F(KeeperTest, WhatAKilledProcessTookIsMissingWhenAllIsQuiet)

@@ -3,6 +3,7 @@
 #include "run_fixture.h"
 
 #include "audit/note.h"
+#include "daemon/read_back.h"
 #include "daemon/watch.h"
 
 #include <gmock/gmock.h>
@@ -33,12 +34,14 @@ protected:
 		records_.emplace(std::move(*records));
 		records_->balance().begin(ring, 0);
 		records_->balance().count(kernel::Counters(WEIR_COUNTERS), "boot:2");
-		watch_.emplace(where_, journal_);
+		watch_.emplace(broker_, journal_);
+		read_back_.emplace(where_, journal_);
 	}
 	void tick()
 	{
 		testing::internal::CaptureStderr();
 		watch_->tick(*records_);
+		read_back_->tick(*records_);
 		said_ = testing::internal::GetCapturedStderr();
 	}
 	void sign()
@@ -84,7 +87,9 @@ protected:
 
 	std::string journal_;
 	std::optional<Records> records_;
+	Broker broker_{where_};
 	std::optional<Watch> watch_;
+	std::optional<ReadBack> read_back_;
 };
 
 TEST_F(WatchTest, APolicyThatARecordExplains)

@@ -3,6 +3,7 @@
 
 #include "journal/spool.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +72,33 @@ TEST_F(SpoolTest, WhatChangedNothingLeavesNothing)
 	ASSERT_TRUE(change);
 	change->drop();
 	EXPECT_TRUE(std::filesystem::is_empty(spool_directory(directory_)));
+}
+
+TEST_F(SpoolTest, NoLinkIsFollowed)
+{
+	const auto elsewhere = directory_ + "-elsewhere";
+	std::filesystem::create_directory(elsewhere);
+	std::filesystem::create_directory_symlink(elsewhere, spool_directory(directory_));
+	EXPECT_FALSE(Spooled::begin(directory_, "begun\n"));
+	EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
+	std::filesystem::remove(elsewhere);
+}
+
+TEST_F(SpoolTest, InADirectoryOfAnotherUserItIsThatUsers)
+{
+	if (::geteuid() != 0)
+		GTEST_SKIP() << "only root gives files away";
+	constexpr uid_t writer = 65534;
+	ASSERT_EQ(::chown(directory_.c_str(), writer, writer), 0);
+	const auto change = Spooled::begin(directory_, "begun\n");
+	ASSERT_TRUE(change) << change.error().message;
+	struct stat status{};
+	for (const auto &each : std::filesystem::directory_iterator(spool_directory(directory_))) {
+		ASSERT_EQ(::stat(each.path().c_str(), &status), 0);
+		EXPECT_EQ(status.st_uid, writer) << each.path();
+	}
+	ASSERT_EQ(::stat(spool_directory(directory_).c_str(), &status), 0);
+	EXPECT_EQ(status.st_uid, writer);
 }
 
 TEST_F(SpoolTest, InTheirOrder)
