@@ -34,8 +34,7 @@ std::uint64_t boot_clock()
 Enricher::Enricher(Sight sight)
 	: processes_(process_slots), users_(user_slots), cgroups_(cgroup_slots), interfaces_(interface_slots),
 	  sight_(std::move(sight)), passwd_(1024)
-{
-}
+{}
 
 const Enrichment &Enricher::enrich(const weir_event &event)
 {

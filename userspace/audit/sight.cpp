@@ -167,8 +167,7 @@ std::string Cgroups::walk_for(std::uint64_t id)
 	if (inode(root_.c_str()) == id)
 		return "/";
 	std::error_code ignored;
-	for (fs::recursive_directory_iterator it(root_, fs::directory_options::skip_permission_denied, ignored),
-	     end;
+	for (fs::recursive_directory_iterator it(root_, fs::directory_options::skip_permission_denied, ignored), end;
 	     !ignored && it != end; it.increment(ignored)) {
 		std::error_code unreadable;
 		if (it->is_directory(unreadable) && inode(it->path().c_str()) == id)

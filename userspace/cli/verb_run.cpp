@@ -31,9 +31,10 @@ void add_run(CLI::App &app, Context &context)
 		->type_name("ADDRESS")
 		->allow_extra_args(false);
 	auto user = std::make_shared<std::string>();
-	verb->add_option("--user", *user,
-			 "Record as this user, without any capability: what needs root's rights is left to two processes\n"
-			 "beside it. The journal and the output have to belong to it")
+	verb->add_option(
+		    "--user", *user,
+		    "Record as this user, without any capability: what needs root's rights is left to two processes\n"
+		    "beside it. The journal and the output have to belong to it")
 		->type_name("NAME");
 	auto metrics = std::make_shared<std::string>();
 	verb->add_option("--metrics", *metrics,
@@ -46,7 +47,8 @@ void add_run(CLI::App &app, Context &context)
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
 		"4 MiB of them wait in the kernel. With --journal it writes the journal that weir journal init has "
 		"made,\n"
-		"and --output and the sinks get what stands there. Sinks wait for nothing and hold nothing up: what they\n"
+		"and --output and the sinks get what stands there. Sinks wait for nothing and hold nothing up: what "
+		"they\n"
 		"have no room for is counted and recorded.");
 	verb->callback([&context, output, keep, sinks, metrics, user] {
 		context.run = [&context, output, keep, sinks, metrics, user]() -> Result<Exit> {

@@ -79,8 +79,7 @@ class Desk {
 public:
 	Desk(kernel::Where where, std::string metrics, int socket)
 		: where_(std::move(where)), metrics_(std::move(metrics)), socket_(socket)
-	{
-	}
+	{}
 	void serve()
 	{
 		for (;;) {
@@ -200,7 +199,8 @@ struct Broker::Answer {
 
 Result<Broker> Broker::start(kernel::Where where, std::string metrics)
 {
-	auto socket = start_child("weir-broker", SOCK_SEQPACKET, [&](int other) { Desk(where, metrics, other).serve(); });
+	auto socket =
+		start_child("weir-broker", SOCK_SEQPACKET, [&](int other) { Desk(where, metrics, other).serve(); });
 	if (!socket)
 		return std::unexpected(std::move(socket).error());
 	Broker broker(std::move(where), std::move(metrics));

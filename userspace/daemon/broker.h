@@ -24,8 +24,7 @@ public:
 	/// This process asks. `metrics`: the file that write_metrics() writes; "": none.
 	explicit Broker(kernel::Where where, std::string metrics = "")
 		: where_(std::move(where)), metrics_(std::move(metrics))
-	{
-	}
+	{}
 	/// A child asks; it ends when this is gone. To be called before there are threads.
 	static Result<Broker> start(kernel::Where, std::string metrics);
 	Broker(Broker &&) noexcept = default;

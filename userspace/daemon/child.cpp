@@ -88,9 +88,10 @@ Result<Account> account_of(const std::string &name)
 	passwd entry{};
 	passwd *found = nullptr;
 	if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-		return fail(Exit::usage, fmt::format("--user: there is no user {}\n  systemd-sysusers makes the one that "
-						     "weir's package names, adduser --system another",
-						     name));
+		return fail(Exit::usage,
+			    fmt::format("--user: there is no user {}\n  systemd-sysusers makes the one that "
+					"weir's package names, adduser --system another",
+					name));
 	return Account{name, entry.pw_uid, entry.pw_gid};
 }
 

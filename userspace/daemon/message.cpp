@@ -99,8 +99,7 @@ Result<std::string> content_of(const Fd &file)
 		return failed("a file in memory");
 	std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
 	for (std::size_t at = 0; at < bytes.size();) {
-		const auto size =
-			::pread(file.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+		const auto size = ::pread(file.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
 		if (size <= 0)
 			return failed("a file in memory");
 		at += static_cast<std::size_t>(size);

@@ -21,8 +21,8 @@ std::string dump(const Json &json)
 
 } // namespace
 
-void ReadBack::note(Records &records, const std::string &action, const std::string &text,
-		 const std::string &facts, const char *outcome)
+void ReadBack::note(Records &records, const std::string &action, const std::string &text, const std::string &facts,
+		    const char *outcome)
 {
 	audit::append_note_json(
 		records.line(),
@@ -58,8 +58,8 @@ void ReadBack::tick(Records &records)
 	std::erase_if(told_, [&](const std::string &each) {
 		if (found.contains(each))
 			return false;
-		note(records, "as_published", "as it was published again: " + each,
-		     dump({{"problem", each}}), "success");
+		note(records, "as_published", "as it was published again: " + each, dump({{"problem", each}}),
+		     "success");
 		return true;
 	});
 	problems_ = found;

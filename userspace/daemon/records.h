@@ -60,7 +60,7 @@ public:
 
 	[[nodiscard]] const std::string &name() const { return name_.empty() ? sink_.name() : name_; }
 	[[nodiscard]] std::uint64_t events() const { return events_; } ///< records of refusals
-	[[nodiscard]] std::uint64_t puts() const { return puts_; }     ///< put() was called so often
+	[[nodiscard]] std::uint64_t puts() const { return puts_; } ///< put() was called so often
 	[[nodiscard]] std::uint64_t unwritten() const; ///< lines that are in memory only
 	[[nodiscard]] std::uint64_t dropped() const { return dropped_; } ///< lines that the output did not take
 

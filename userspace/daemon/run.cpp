@@ -311,8 +311,7 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 			watched.push_back({process_->fd(), POLLIN, 0});
 	}
 	// Up, not down: the last part of a millisecond would be a busy loop.
-	::poll(watched.data(), watched.size(),
-	       static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
+	::poll(watched.data(), watched.size(), static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
 
 void Daemon::drain()
@@ -401,6 +400,7 @@ void Daemon::put_merged()
 
 Result<Exit> Daemon::close()
 {
+	stop_ = true;
 	if (!deadline_)
 		deadline_ = clock_ns(CLOCK_MONOTONIC) + closing_time;
 	if (ring_ && !broken_ && !ring_error_)
@@ -410,9 +410,7 @@ Result<Exit> Daemon::close()
 	put_merged();
 	if (ring_)
 		tick();
-	const auto is_done = [this] {
-		return records_.is_empty() && (!process_ || process_->is_gone());
-	};
+	const auto is_done = [this] { return records_.is_empty() && (!process_ || process_->is_gone()); };
 	for (write_out(); !is_done() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out()) {
 		wait(retry_pause, false);
 		heard();
@@ -471,6 +469,10 @@ Result<Exit> run(const RunOptions &options)
 			return std::unexpected(std::move(became).error());
 	}
 	auto records = Records::open(options.output, options.journal);
+	if (!records && apart && records.error().code == Exit::failure)
+		records.error().message +=
+			fmt::format("\n  as the user {}: it has to belong to it (chown -R {} DIRECTORY)", options.user,
+				    options.user);
 	if (!records)
 		return std::unexpected(std::move(records).error());
 

@@ -46,8 +46,7 @@ public:
 	Works(const kernel::Where &where, const std::string &journal, std::int64_t keep_ns, int socket)
 		: where_(where), socket_(socket), records_(Records::relay(Fd(::dup(socket)))),
 		  upkeep_(where, journal, keep_ns), identity_(identity(where))
-	{
-	}
+	{}
 
 	void run()
 	{
@@ -114,7 +113,8 @@ private:
 	}
 	void wait()
 	{
-		std::vector<pollfd> watched{{socket_, static_cast<short>(records_.is_empty() ? POLLIN : POLLIN | POLLOUT), 0}};
+		std::vector<pollfd> watched{
+			{socket_, static_cast<short>(records_.is_empty() ? POLLIN : POLLIN | POLLOUT), 0}};
 		upkeep_.add_to(watched);
 		const auto left = std::max<std::int64_t>(next_tick_ - clock_ns(CLOCK_MONOTONIC), 0);
 		::poll(watched.data(), watched.size(), static_cast<int>((left + ms - 1) / ms));
@@ -137,8 +137,7 @@ private:
 Upkeep::Upkeep(const kernel::Where &where, const std::string &journal, std::int64_t keep_ns)
 	: interfaces_(where), components_(where), hosts_(where, {.keep = keep_ns}), windows_(where),
 	  read_back_(where, journal)
-{
-}
+{}
 
 void Upkeep::add_to(std::vector<pollfd> &watched) const
 {
@@ -208,7 +207,8 @@ bool UpkeepProcess::take(Records &records)
 				const auto space = std::min(policy.find(' '), policy.size());
 				std::uint32_t generation = 0;
 				std::from_chars(policy.data(), policy.data() + space, generation);
-				records.published(generation, std::string(policy.substr(std::min(space + 1, policy.size()))));
+				records.published(generation,
+						  std::string(policy.substr(std::min(space + 1, policy.size()))));
 			}
 		}
 		rest_.erase(0, rest_.size() - lines.size());

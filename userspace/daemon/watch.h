@@ -22,8 +22,7 @@ public:
 	/// `patience`: how long a record may be on its way from another process of this run, ns.
 	Watch(Broker &broker, std::string journal, std::int64_t patience = 0)
 		: broker_(broker), journal_(std::move(journal)), patience_(patience)
-	{
-	}
+	{}
 
 	/// Once a second, and at the start.
 	void tick(Records &);

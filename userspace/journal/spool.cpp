@@ -32,8 +32,7 @@ std::unexpected<Error> failed(const std::string &path)
 std::string fresh_name()
 {
 	const auto now = std::chrono::system_clock::now().time_since_epoch();
-	return fmt::format("{:020}-{}",
-			   std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), ::getpid());
+	return fmt::format("{:020}-{}", std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), ::getpid());
 }
 
 Result<std::string> content_of(const std::string &path)
