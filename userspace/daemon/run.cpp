@@ -415,7 +415,10 @@ Result<Exit> Daemon::close()
 		wait(retry_pause, false);
 		heard();
 	}
-	put_news(fan_.close(std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time)));
+	const auto sinks_have = [] {
+		return std::chrono::steady_clock::now() + std::chrono::nanoseconds(closing_time);
+	};
+	put_news(fan_.settle(sinks_have()));
 	write_out(); // what the sinks did not get is in the main output, or said
 	write_metrics();
 
@@ -429,8 +432,12 @@ Result<Exit> Daemon::close()
 	const auto ended = keeper_.end(records_, ring_ ? &*ring_ : nullptr, merged_);
 	if (ended)
 		watch_.signed_off();
-	if (records_.journal() != nullptr)
-		(void)records_.write_out(); // the output gets the end, too, as far as it takes it
+	if (records_.journal() != nullptr) { // all get the end and its signature, too, as far as they take it
+		fan_.offer(records_.take_new());
+		(void)records_.write_out();
+	}
+	for (const auto &record : fan_.close(sinks_have()))
+		say(record.text);
 	if (records_.dropped() != 0)
 		say(fmt::format("{} lines were not passed on, as the output did not take them", records_.dropped()));
 	if (broken_ || ring_error_)

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <thread>
+
 namespace weir::sinks {
 namespace {
 
@@ -55,6 +58,21 @@ std::vector<audit::SinkRecord> Fan::news(Clock::time_point now)
 	std::vector<audit::SinkRecord> news;
 	for (auto &place : places_)
 		tell(place, now, false, news);
+	return news;
+}
+
+std::vector<audit::SinkRecord> Fan::settle(Clock::time_point end)
+{
+	constexpr std::chrono::milliseconds look_again{10};
+	const auto rests = [](const Place &place) { return place.sender->figures().waiting == 0; };
+	while (!std::ranges::all_of(places_, rests) && Clock::now() < end)
+		std::this_thread::sleep_for(look_again);
+	std::vector<audit::SinkRecord> news;
+	for (auto &place : places_) {
+		if (!rests(place))
+			place.sender->close(end);
+		tell(place, Clock::now(), true, news);
+	}
 	return news;
 }
 

@@ -27,6 +27,9 @@ public:
 	void offer(std::string_view lines);
 	/// What is news since the last call: to be called each second or so. Losses are said every ten seconds at most.
 	std::vector<audit::SinkRecord> news(Clock::time_point now);
+	/// The sinks have until then to send what waits; those that don't get there are closed, the others can be offered
+	/// some last lines. Gives what is news after that.
+	std::vector<audit::SinkRecord> settle(Clock::time_point end);
 	/// The sinks have until then to send what waits. Gives what is news after that.
 	std::vector<audit::SinkRecord> close(Clock::time_point end);
 

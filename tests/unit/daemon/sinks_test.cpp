@@ -2,6 +2,7 @@
 // Sinks behind the daemon: copies of what the output gets, and no more than that.
 #include "run_fixture.h"
 
+#include "journal/writer.h"
 #include "sinks/address.h"
 
 #include <sstream>
@@ -42,6 +43,24 @@ TEST_F(RunSinks, GetEveryRecord)
 	EXPECT_EQ(records(copy, "weir.loss").size(), 1u);
 	const auto lines = content(cef);
 	EXPECT_EQ(std::ranges::count(lines, '\n'), 708);
+}
+
+TEST_F(RunSinks, BehindAJournalTheyGetItsEndAndTheSignature)
+{
+	const auto copy = directory_ / "copy.jsonl";
+	const auto kept = directory_ / "journal";
+	ASSERT_TRUE(journal::initialize(kept));
+	poll(7);
+	testing::internal::CaptureStderr();
+	ASSERT_TRUE(daemon::run({.where = where_,
+				 .output = file_,
+				 .journal = kept,
+				 .sinks = {*sinks::parse_address("file:" + copy.string())}})
+			    .has_value());
+	testing::internal::GetCapturedStderr();
+	EXPECT_EQ(content(copy), content(file_));
+	const auto last = content(copy).substr(content(copy).rfind('\n', content(copy).size() - 2) + 1);
+	EXPECT_TRUE(last.contains(R"("action":"journal_checkpoint")")) << last;
 }
 
 TEST_F(RunSinks, FiguresAreWrittenForPrometheus)
