@@ -6,6 +6,7 @@
 #include "journal/files.h"
 #include "kernel/instance.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -284,6 +285,50 @@ TEST_F(Journal, WhoRecordsHasNoRights)
 		execute({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
 			 lab().command({"--version"})[0], "journal", "verify", directory_, "--key", key_});
 	EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+}
+
+TEST_F(Journal, AWindowsWholeStoryAndWhatTheSystemsOfTheSiteGet)
+{
+	lab().write("web.toml", matrix_text("web", {{.id = "web-tcp", .destination = "web", .port = "TCP/443"}}));
+	SiteFile site = lab().native_site();
+	site.names["web"] = {internet4};
+	const auto file = lab().write("site.toml", site.text() + "[windows.web]\nlongest = \"30m\"\n");
+	ASSERT_EQ(lab().weir({"--journal", directory_, "apply", file}).status, 0);
+	const auto copy = place_ + "/copy.cef";
+	const auto figures = place_ + "/weir.prom";
+	auto daemon = run({"--sink", "file:" + copy + "?format=cef", "--metrics", figures});
+	ASSERT_TRUE(comes("policy_apply"));
+	const Finished opened =
+		lab().weir({"--journal", directory_, "window", "open", "web", "--for", "2s", "--reason", "a test"});
+	ASSERT_EQ(opened.status, 0) << opened.err;
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::connected));
+	ASSERT_TRUE(comes("policy_followed", Millis(10000))) << "its rows are taken out";
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::refused));
+	ASSERT_TRUE(comes("connect"));
+	EXPECT_EQ(end(daemon).status, 0);
+
+	const std::string line = "out node to " + std::string(internet4) + " TCP/443, window web, row web-tcp@node";
+	ASSERT_EQ(with("policy_window").size(), 1U);
+	EXPECT_EQ(field(with("policy_window")[0], "weir.policy.opened"), json::array({line}));
+	ASSERT_EQ(with("policy_followed").size(), 1U);
+	EXPECT_EQ(field(with("policy_followed")[0], "weir.policy.opened"), json::array());
+	EXPECT_EQ(field(with("policy_followed")[0], "weir.policy.closed"), json::array({line}));
+	EXPECT_EQ(with("window_opened").size() + with("window_expired").size(), 2U);
+	EXPECT_TRUE(with("policy_unexplained").empty());
+	expect_the_kernels_numbers(*this);
+
+	std::ifstream in(copy);
+	const std::string cef((std::istreambuf_iterator<char>(in)), {});
+	std::size_t lines = 0;
+	each_line([&](std::string_view) { lines++; });
+	EXPECT_EQ(std::ranges::count(cef, '\n'), static_cast<std::ptrdiff_t>(lines))
+		<< "the journal's lines, and no other";
+	const Finished checked = execute({"sh", "-c", "promtool check metrics <" + figures});
+	EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
+	std::ifstream metrics(figures);
+	const std::string text((std::istreambuf_iterator<char>(metrics)), {});
+	EXPECT_NE(text.find("weir_loaded{instance=\"lab\"} 1\n"), std::string::npos) << text;
+	EXPECT_NE(text.find("weir_sink_sent_total{"), std::string::npos) << text;
 }
 
 TEST_F(Journal, WhatRootIsNeededForEndsAndSoDoesTheRecording)

@@ -273,7 +273,7 @@ void Hosts::publish(Records &records, Each &each)
 	const auto wanted = std::exchange(followed.wanted, {});
 	if (!*done)
 		return;
-	records.published((*done)->generation, (*done)->digest);
+	records.published(**done);
 	const auto before = std::exchange(followed.host.addresses, wanted);
 	const bool lost = std::ranges::any_of(
 		before, [&](const Prefix &address) { return std::ranges::find(wanted, address) == wanted.end(); });

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/records.h"
 
+#include "policy/difference.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace weir::daemon {
 namespace {
+
+constexpr std::size_t most_lines = 500; ///< of a difference
 
 std::string timestamp_of(std::string_view line)
 {
@@ -50,14 +57,37 @@ Records Records::relay(Fd socket)
 	return records;
 }
 
-void Records::published(std::uint32_t generation, const std::string &digest)
+void Records::published(const kernel::Applied &applied)
 {
+	if (!journal_ && !relays_)
+		return;
+	const auto difference = policy::difference(applied.before ? &*applied.before : nullptr, &applied.policy);
+	const auto lines = [](const std::vector<std::string> &all) {
+		auto json = nlohmann::ordered_json::array();
+		for (std::size_t i = 0; i < std::min(all.size(), most_lines); ++i)
+			json.push_back(all[i]);
+		if (all.size() > most_lines)
+			json.push_back(fmt::format("and {} more", all.size() - most_lines));
+		return json;
+	};
+	const nlohmann::ordered_json json = {
+		{"verb", "run"},
+		{"after", {{"generation", applied.generation}, {"digest", applied.digest}}},
+		{"opened", lines(difference.opened)},
+		{"closed", lines(difference.closed)}};
+	auto text = json.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 	if (journal_) {
-		published_.emplace_back(generation, digest);
-	} else if (relays_) {
-		line() += fmt::format("published {} {}\n", generation, digest);
-		(void)write_out(); // at once: the other process sees what is in force
+		published(std::move(text));
+		return;
 	}
+	line() += fmt::format("published {}\n", text);
+	(void)write_out(); // at once: the other process sees what is in force
+}
+
+void Records::published(std::string text)
+{
+	if (journal_)
+		published_.push_back(std::move(text));
 }
 
 /// The output gets the line as it stands in the journal.

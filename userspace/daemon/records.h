@@ -8,6 +8,7 @@
 #include "daemon/clock.h"
 #include "daemon/sink.h"
 #include "journal/writer.h"
+#include "kernel/instance.h"
 
 #include <cstdint>
 #include <optional>
@@ -73,11 +74,11 @@ public:
 	void signed_off();
 	[[nodiscard]] std::uint64_t signatures() const { return signatures_; } ///< so many of this run
 	/// The policy was changed by weir run itself, and a record says why.
-	void published(std::uint32_t generation, const std::string &digest);
-	[[nodiscard]] std::vector<std::pair<std::uint32_t, std::string>> take_published()
-	{
-		return std::exchange(published_, {});
-	}
+	void published(const kernel::Applied &);
+	/// The same, as the other process had it.
+	void published(std::string text);
+	/// JSON: `verb`, `before`, `after`, `opened`, `closed`, as a record of `weir.policy` has them.
+	[[nodiscard]] std::vector<std::string> take_published() { return std::exchange(published_, {}); }
 	/// What stood in the journal when it was opened: since when nobody wrote it, and what a run left unended.
 	struct Past {
 		bool any = false; ///< there was a record
@@ -102,7 +103,7 @@ private:
 	std::uint64_t puts_ = 0;
 	std::uint64_t dropped_ = 0;
 	std::uint64_t signatures_ = 0;
-	std::vector<std::pair<std::uint32_t, std::string>> published_;
+	std::vector<std::string> published_;
 	std::string new_; ///< with a journal: what take_new() gives
 	bool keeps_new_ = false;
 	bool is_gone_ = false; ///< the output takes nothing any more

@@ -21,9 +21,9 @@ namespace {
 
 /*
  * The lines between the two processes. To the one that writes: records, which begin with '{', and
- *   published GENERATION DIGEST   Records::published()
- *   edge                          the edge is of this network namespace, and was looked at
- *   mark NUMBER                   say this number when all before it is written
+ *   published JSON   Records::published()
+ *   edge             the edge is of this network namespace, and was looked at
+ *   mark NUMBER      say this number when all before it is written
  * To the one that changes the kernel: numbers of marks.
  */
 constexpr std::string_view edge_line = "edge";
@@ -203,12 +203,7 @@ bool UpkeepProcess::take(Records &records)
 			} else if (line.starts_with(mark_word)) {
 				mark_ = line.substr(mark_word.size());
 			} else if (line.starts_with(published_word)) {
-				const auto policy = line.substr(published_word.size());
-				const auto space = std::min(policy.find(' '), policy.size());
-				std::uint32_t generation = 0;
-				std::from_chars(policy.data(), policy.data() + space, generation);
-				records.published(generation,
-						  std::string(policy.substr(std::min(space + 1, policy.size()))));
+				records.published(std::string(line.substr(published_word.size())));
 			}
 		}
 		rest_.erase(0, rest_.size() - lines.size());

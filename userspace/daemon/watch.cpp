@@ -113,12 +113,19 @@ void Watch::take(Records &records, const journal::Waiting &waiting)
 /// What this process published, by names that changed or windows that ended: their own records say why.
 void Watch::own_changes(Records &records)
 {
-	for (const auto &[generation, digest] : records.take_published()) {
-		const auto policy = policy_text(generation, digest);
+	for (const auto &text : records.take_published()) {
+		const auto facts = Json::parse(text, nullptr, false);
+		if (!facts.is_object())
+			continue; // the other process is not what it was: compare() finds what it did
+		const auto policy = policy_text(facts.value("after", Json::object()));
 		explain(policy);
 		note(records, "weir.policy", "policy_followed",
-		     "weir run published " + for_people(policy) + ": the record beside this one says why",
-		     dump({{"verb", "run"}, {"after", policy_json(policy)}}), "success");
+		     fmt::format(
+			     "weir run published {}: {} became reachable, {} ceased to be; the record beside this one "
+			     "says why",
+			     for_people(policy), facts.value("opened", Json::array()).size(),
+			     facts.value("closed", Json::array()).size()),
+		     text, "success");
 	}
 }
 

@@ -118,7 +118,7 @@ void Windows::end(Records &records)
 		patience);
 	retry_ = 0;
 	if (changed && *changed)
-		records.published((*changed)->generation, (*changed)->digest);
+		records.published(**changed);
 	if (!changed) {
 		problem = changed.error().message;
 		retry_ = now + second;

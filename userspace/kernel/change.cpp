@@ -70,6 +70,8 @@ Result<std::optional<Applied>> change(const Where &where,
 	applied.digest = hex(image->trailer().digest);
 	applied.publish_ms =
 		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+	applied.policy = **changed;
+	applied.before = *policy;
 	return applied;
 }
 

@@ -4,6 +4,9 @@
 #include "policy/render_parts.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -81,12 +84,49 @@ std::string text_of(const Reach &reach)
 	return text + ", row " + reach.row;
 }
 
+/// Finds what covers something without going through all: by the prefixes that hold its peer.
+class Cover {
+public:
+	explicit Cover(const std::set<Reach> &all)
+	{
+		for (const auto &each : all) {
+			by_peer_[each.peer].push_back(&each);
+			lengths_.insert(each.peer.length);
+		}
+	}
+	[[nodiscard]] bool covers(const Reach &narrow) const
+	{
+		for (const auto length : lengths_) {
+			if (length > narrow.peer.length)
+				break;
+			const auto at = by_peer_.find(shortened(narrow.peer, length));
+			if (at != by_peer_.end() && std::ranges::any_of(at->second, [&](const Reach *wide) {
+				    return policy::covers(*wide, narrow);
+			    }))
+				return true;
+		}
+		return false;
+	}
+
+private:
+	static Prefix shortened(Prefix prefix, std::uint8_t length)
+	{
+		for (std::size_t bit = length; bit < prefix.length; ++bit)
+			prefix.address.bytes.at(bit / 8) &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+		prefix.length = length;
+		return prefix;
+	}
+
+	std::map<Prefix, std::vector<const Reach *>> by_peer_;
+	std::set<std::uint8_t> lengths_;
+};
+
 std::vector<std::string> without(const std::set<Reach> &some, const std::set<Reach> &others)
 {
+	const Cover cover(others);
 	std::vector<std::string> lines;
 	for (const auto &each : some)
-		if (!others.contains(each) &&
-		    std::ranges::none_of(others, [&](const Reach &other) { return covers(other, each); }))
+		if (!others.contains(each) && !cover.covers(each))
 			lines.push_back(text_of(each));
 	std::ranges::sort(lines);
 	return lines;

@@ -134,9 +134,19 @@ TEST_F(WatchTest, WhatItPublishedItselfIsExplained)
 	tick();
 	fake().generation = 2;
 	fake().digest = "bb";
-	records_->published(2, "bb");
+	BoundRow row;
+	row.row.id = "a";
+	row.peers = {*Prefix::parse("192.0.2.10")};
+	BoundPolicy after;
+	after.scopes = {{.cgroup = "/sys/fs/cgroup/node", .components = {"node"}}};
+	after.rows = {row};
+	records_->published({.generation = 2, .digest = "bb", .policy = after, .before = BoundPolicy()});
 	tick();
 	EXPECT_THAT(actions(), ElementsAre("policy_apply", "policy_followed"));
+	const auto policy = records(file_, "weir.policy").back()["weir"]["policy"];
+	EXPECT_EQ(policy["after"]["digest"], "bb");
+	EXPECT_EQ(policy["opened"].size(), 1U) << policy;
+	EXPECT_EQ(policy["closed"].size(), 0U);
 }
 
 TEST_F(WatchTest, WhileACommandIsAtWorkItWaits)

@@ -85,5 +85,25 @@ TEST(Difference, SaysWhatMattersToPeople)
 		    ElementsAre("in edge from 2001:db8::/32 TCP/22, user 1000, window installation, row a"));
 }
 
+// Another policy of the greatest size: each against each would take an hour.
+TEST(Difference, OfLargePoliciesIsQuick)
+{
+	std::vector<BoundRow> some, others;
+	constexpr unsigned rows = 50000;
+	some.reserve(rows);
+	others.reserve(rows);
+	for (unsigned i = 0; i < rows; ++i) {
+		const auto end = "." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+		some.push_back(row("a" + std::to_string(i), "10.1" + end, 443));
+		others.push_back(row("b" + std::to_string(i), "10.2" + end, 443));
+	}
+	others.push_back(row("wide", "10.1.7.0/24", 443));
+	const auto before = policy_of(std::move(some));
+	const auto after = policy_of(std::move(others));
+	const auto found = difference(&before, &after);
+	EXPECT_EQ(found.closed.size(), rows - 250);
+	EXPECT_EQ(found.opened.size(), rows + 1);
+}
+
 } // namespace
 } // namespace weir::policy
