@@ -77,7 +77,7 @@ std::string title_of(const View &view, const Ui &ui)
 	return title;
 }
 
-std::string totals_of(const View &view)
+std::string totals_of(const View &view, std::size_t digits)
 {
 	const auto one = [&](const char *what, const Rate &rate) {
 		return fmt::format("{} {}/s, {} in all", what, view.seconds > 0 ? rate_text(rate.per_second) : "-",
@@ -88,7 +88,7 @@ std::string totals_of(const View &view)
 		text += "   " + one("observed", view.observed);
 	text += view.lost.total != 0 ? "   " + one("lost", view.lost) : "   lost none";
 	if (!view.digest.empty())
-		text += "   digest " + view.digest;
+		text += "   digest " + view.digest.substr(0, digits);
 	return text;
 }
 
@@ -118,11 +118,12 @@ std::vector<Line> header_of(const View &live, const View &held, const Ui &ui, co
 	const std::string mode = live.mode == Mode::enforcing ? "ENFORCING  " : "";
 	const auto paused = ui.is_paused ? fmt::format("PAUSED at {}", clock_text(held.unix_ns)) : "";
 	const auto right = paused.empty() ? clock_text(live.unix_ns) : paused;
-	const auto used = std::min(size.columns, mode.size() + right.size() + 1);
-	lines.push_back({{fit(mode, std::min(mode.size(), size.columns)), Style::good},
-			 {fit(title_of(live, ui), size.columns - used) + ' ', Style::normal},
-			 {right, paused.empty() ? Style::normal : Style::warning}});
-	lines.push_back(one(fit(totals_of(held), size.columns)));
+	const auto left_cells = std::min(mode.size(), size.columns);
+	const auto right_cells = std::min(right.size() + 1, size.columns - left_cells);
+	lines.push_back({{fit(mode, left_cells), Style::good},
+			 {fit(title_of(live, ui), size.columns - left_cells - right_cells), Style::normal},
+			 {fit(' ' + right, right_cells), paused.empty() ? Style::normal : Style::warning}});
+	lines.push_back(one(fit(totals_of(held, 12), size.columns)));
 	if (const auto warning = record_warning(live); !warning.empty())
 		lines.push_back(one(fit(warning, size.columns), Style::warning));
 	return lines;
@@ -224,7 +225,7 @@ Page page_of(const View &live, const View &held, const Ui &ui, const Size &size,
 	} else if (height > 1) {
 		const auto &shown = ui.pane == Pane::problems ? live : held;
 		page.page = height - 1;
-		Cut cut{.width = size.columns, .first = 0, .most = 0};
+		Cut cut{.width = size.columns, .first = 0, .most = 0, .in_full = true};
 		const auto all = section_of(ui.pane, shown, ui, cut, boot_ns).all;
 		page.most_scroll = all > page.page ? all - page.page : 0;
 		cut.first = std::min(ui.scroll, page.most_scroll);
@@ -251,7 +252,7 @@ std::string plain_text(const View &view, std::size_t columns, std::uint64_t boot
 	for (const auto &problem : view.problems)
 		for (const auto &line : wrapped(problem, columns, 8))
 			add("  " + line);
-	add(fit(audit::local_time(view.unix_ns) + "   " + totals_of(view), columns));
+	add(fit(audit::local_time(view.unix_ns) + "   " + totals_of(view, view.digest.size()), columns));
 	if (const auto warning = record_warning(view); !warning.empty())
 		add(fit(warning, columns));
 	else if (!view.record.path.empty())

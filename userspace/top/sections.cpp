@@ -9,13 +9,14 @@
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
+#include <iterator>
 #include <string_view>
 #include <tuple>
 
 namespace weir::top {
 namespace {
 
-constexpr std::size_t rate_cells = 9, count_cells = 8;
+constexpr std::size_t name_cells = 22, rate_cells = 9, count_cells = 8;
 
 bool holds(std::string_view text, std::string_view wanted)
 {
@@ -101,6 +102,17 @@ Section section(std::vector<Column> columns, const std::vector<Cells> &cells, st
 	return part;
 }
 
+/// Lines that are no table.
+Section text_section(std::string_view heading, const std::vector<std::string> &lines, const Cut &cut)
+{
+	Section part{.heading = fit(lines.empty() ? fmt::format("{}: none", heading) : std::string(heading), cut.width),
+		     .lines = {},
+		     .all = lines.size()};
+	for (auto i = cut.first; i < std::min(cut.first + cut.most, lines.size()); i++)
+		part.lines.push_back(fit(lines[i], cut.width));
+	return part;
+}
+
 Section rows_section(const View &view, const Ui &ui, const Cut &cut)
 {
 	const auto rows = rows_of(view, ui);
@@ -114,15 +126,16 @@ Section rows_section(const View &view, const Ui &ui, const Cut &cut)
 			     row->place,
 			     row->window};
 	});
-	const bool has_windows = std::ranges::any_of(cells, [](const Cells &each) { return !each.back().empty(); });
-	return section({{.title = "ROW", .least = 10, .usual = 22},
-			{.title = "decided/s", .right = true, .least = 6, .usual = rate_cells},
-			{.title = "decided", .right = true, .least = 6, .usual = count_cells, .rank = 1},
-			{.title = "dir", .least = 3, .rank = 6},
-			{.title = "peer", .least = 6, .rank = 4},
-			{.title = "service", .least = 8, .rank = 3},
-			{.title = "place", .least = 4, .rank = 5},
-			{.title = has_windows ? "window" : "", .least = 0, .rank = 2}},
+	// Where one place has all the rows, its name is no news; a window's name is, wherever there is one.
+	const bool has_window = std::ranges::any_of(view.rows, [](const RowLine &row) { return !row.window.empty(); });
+	return section({{.title = "ROW", .least = 12, .usual = name_cells},
+			{.title = "decided/s", .right = true, .least = rate_cells, .usual = rate_cells},
+			{.title = "decided", .right = true, .least = count_cells, .usual = count_cells, .rank = 1},
+			{.title = "dir", .least = 3, .rank = 4},
+			{.title = "peer", .least = 10, .rank = 3},
+			{.title = "service", .least = 10, .rank = 2},
+			{.title = "place", .least = 5, .rank = 5, .may_idle = true},
+			{.title = "window", .least = 8, .rank = 6, .may_idle = !has_window}},
 		       cells, rows.size(), cut);
 }
 
@@ -143,13 +156,13 @@ Section peers_section(const View &view, const Ui &ui, const Cut &cut)
 			     each->reason,
 			     ago(*each, view)};
 	});
-	return section({{.title = "REFUSED PEER", .least = 12, .usual = 22},
-			{.title = "refused/s", .right = true, .least = 6, .usual = rate_cells},
-			{.title = "refused", .right = true, .least = 6, .usual = count_cells},
-			{.title = "dir", .least = 3, .rank = 2},
-			{.title = "last tried", .least = 8, .usual = 12, .rank = 1},
-			{.title = "reason", .least = 6, .rank = 3},
-			{.title = "ago", .right = true, .least = 3, .usual = 6, .rank = 4}},
+	return section({{.title = "REFUSED PEER", .least = 12, .usual = name_cells},
+			{.title = "refused/s", .right = true, .least = rate_cells, .usual = rate_cells},
+			{.title = "refused", .right = true, .least = count_cells, .usual = count_cells, .rank = 1},
+			{.title = "dir", .least = 3, .rank = 3},
+			{.title = "last tried", .least = 10, .usual = 12, .rank = 2},
+			{.title = "reason", .least = 6, .rank = 4},
+			{.title = "ago", .right = true, .least = 4, .usual = 6, .rank = 5}},
 		       cells, peers.size(), cut);
 }
 
@@ -166,14 +179,14 @@ Section processes_section(const View &view, const Ui &ui, const Cut &cut)
 			     each->place,
 			     ago(*each, view)};
 	});
-	return section({{.title = "REFUSED PROCESS", .least = 10, .usual = 22},
-			{.title = "refused/s", .right = true, .least = 6, .usual = rate_cells},
-			{.title = "refused", .right = true, .least = 6, .usual = count_cells},
-			{.title = "pid", .right = true, .least = 5, .rank = 3},
+	return section({{.title = "REFUSED PROCESS", .least = 15, .usual = name_cells},
+			{.title = "refused/s", .right = true, .least = rate_cells, .usual = rate_cells},
+			{.title = "refused", .right = true, .least = count_cells, .usual = count_cells, .rank = 1},
+			{.title = "pid", .right = true, .least = 5, .usual = 5, .rank = 3},
 			{.title = "user", .least = 4, .rank = 4},
-			{.title = "last tried", .least = 10, .rank = 1},
-			{.title = "cgroup", .least = 8, .rank = 5},
-			{.title = "ago", .right = true, .least = 3, .usual = 4, .rank = 6}},
+			{.title = "last tried", .least = 18, .usual = 22, .rank = 2},
+			{.title = "cgroup", .least = 16, .rank = 6},
+			{.title = "ago", .right = true, .least = 4, .usual = 4, .rank = 5}},
 		       cells, processes.size(), cut);
 }
 
@@ -195,41 +208,60 @@ Section gates_section(const View &view, const Cut &cut)
 			     per_second(view, gate.lost),
 			     count_text(gate.lost.total)};
 	});
-	return section({{.title = "GATE", .least = 10, .usual = 22},
-			{.title = "refused/s", .right = true, .least = 6, .usual = rate_cells},
-			{.title = "refused", .right = true, .least = 6, .usual = count_cells, .rank = 2},
-			{.title = "attached", .least = 7},
-			{.title = "observed/s", .right = true, .least = 6, .rank = 3},
-			{.title = "lost/s", .right = true, .least = 6, .rank = 1},
-			{.title = "lost", .right = true, .least = 4, .rank = 4}},
+	return section({{.title = "GATE", .least = 12, .usual = name_cells},
+			{.title = "refused/s", .right = true, .least = rate_cells, .usual = rate_cells},
+			{.title = "refused", .right = true, .least = count_cells, .usual = count_cells, .rank = 2},
+			{.title = "attached", .least = 8, .rank = 1},
+			{.title = "observed/s", .right = true, .least = 10, .rank = 4},
+			{.title = "lost/s", .right = true, .least = 6, .rank = 3},
+			{.title = "lost", .right = true, .least = 4, .usual = 6, .rank = 5}},
 		       cells, view.gates.size(), cut);
+}
+
+std::string left_text(const WindowLine &each, std::uint64_t boot_ns)
+{
+	// Up, as `weir window list` says it: what has begun is not over.
+	const auto left = each.deadline > boot_ns ? (each.deadline - boot_ns + 999'999'999) / 1'000'000'000 : 0;
+	return left == 0 ? "ended" : span_text(static_cast<std::int64_t>(left));
 }
 
 Section windows_section(const View &view, const Cut &cut, std::uint64_t boot_ns)
 {
 	const auto cells = cells_of(view.windows, cut, [&](const WindowLine &each) {
-		// Up, as `weir window list` says it: what has begun is not over.
-		const auto left = each.deadline > boot_ns ? (each.deadline - boot_ns + 999'999'999) / 1'000'000'000 : 0;
-		return Cells{each.name, left == 0 ? "ended" : span_text(static_cast<std::int64_t>(left)), each.until,
-			     each.by, each.reason};
+		// None is longer than a day, so the time of day will do.
+		const auto until = each.until.size() > 19 ? each.until.substr(11, 8) : each.until;
+		return Cells{each.name, left_text(each, boot_ns), until, each.by, each.reason};
 	});
-	return section({{.title = "WINDOW", .least = 10, .usual = 22},
-			{.title = "left", .right = true, .least = 6, .usual = rate_cells},
-			{.title = "until", .least = 19, .rank = 3},
-			{.title = "by", .least = 6, .rank = 1},
-			{.title = "why", .least = 6, .rank = 2}},
+	return section({{.title = "WINDOW", .least = 12, .usual = name_cells},
+			{.title = "left", .right = true, .least = rate_cells, .usual = rate_cells},
+			{.title = "until", .least = 8, .rank = 3},
+			{.title = "by", .least = 12, .rank = 2},
+			{.title = "why", .least = 12, .rank = 1}},
 		       cells, view.windows.size(), cut);
 }
 
-/// Each problem may take several lines: they are what has to be read.
+/// With all the words of whoever opened them.
+Section windows_in_full(const View &view, const Cut &cut, std::uint64_t boot_ns)
+{
+	std::vector<std::string> lines;
+	for (const auto &each : view.windows) {
+		const auto left = left_text(each, boot_ns);
+		lines.push_back(
+			fmt::format("{}: {}{}, until {}", each.name, left, left == "ended" ? "" : " left", each.until));
+		for (const auto &text : {"by " + each.by, "why: " + each.reason})
+			for (const auto &line : wrapped(text, cut.width > 4 ? cut.width - 4 : 1, 8))
+				lines.push_back("    " + line);
+	}
+	return text_section("WINDOWS THAT ARE OPEN", lines, cut);
+}
+
+/// Each may take several lines: they are what has to be read.
 Section problems_section(const View &view, const Cut &cut)
 {
-	Section part{.heading = fit("PROBLEM", cut.width), .lines = {}, .all = 0};
+	std::vector<std::string> lines;
 	for (const auto &problem : view.problems)
-		for (const auto &line : wrapped(problem, cut.width, 8))
-			if (part.all++ >= cut.first && part.lines.size() < cut.most)
-				part.lines.push_back(fit(line, cut.width));
-	return part;
+		std::ranges::move(wrapped(problem, cut.width, 8), std::back_inserter(lines));
+	return text_section("PROBLEMS", lines, cut);
 }
 
 } // namespace
@@ -264,7 +296,7 @@ Section section_of(Pane pane, const View &view, const Ui &ui, const Cut &cut, st
 	case Pane::gates:
 		return gates_section(view, cut);
 	case Pane::windows:
-		return windows_section(view, cut, boot_ns);
+		return cut.in_full ? windows_in_full(view, cut, boot_ns) : windows_section(view, cut, boot_ns);
 	default:
 		return problems_section(view, cut);
 	}

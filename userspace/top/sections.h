@@ -24,6 +24,7 @@ struct Cut {
 	std::size_t width = 80;
 	std::size_t first = 0; ///< lines to leave out at its start
 	std::size_t most = 20; ///< lines
+	bool in_full = false;  ///< it is alone on the screen: texts are broken into lines where they are long
 };
 
 /// How many lines it has, whatever is cut.

@@ -23,15 +23,17 @@ std::size_t total(const std::vector<Place> &places)
 	return cells;
 }
 
-/// Takes from the widest that can give until all fit; false: they can't.
-bool shrink(std::vector<Place> &places, const std::vector<Column> &columns, std::size_t width)
+/// Takes from the widest that can give until all fit; false: they can't. Columns of rank 0 give only if `all`.
+bool shrink(std::vector<Place> &places, const std::vector<Column> &columns, std::size_t width, bool all)
 {
 	while (total(places) > width) {
 		Place *widest = nullptr;
-		for (auto &each : places)
-			if (each.width > columns[each.column].least &&
+		for (auto &each : places) {
+			const auto &column = columns[each.column];
+			if ((all || column.rank != 0) && each.width > column.least &&
 			    (widest == nullptr || each.width > widest->width))
 				widest = &each;
+		}
 		if (widest == nullptr)
 			return false;
 		widest->width--;
@@ -39,25 +41,36 @@ bool shrink(std::vector<Place> &places, const std::vector<Column> &columns, std:
 	return true;
 }
 
+/// The cells of a column that says the same in each line, or nothing, are worth no room.
+bool is_idle(const Column &column, const std::vector<Cells> &rows, std::size_t number)
+{
+	return column.may_idle && std::ranges::all_of(rows, [&](const Cells &row) {
+		       return row[number].empty() || row[number] == rows.front()[number];
+	       });
+}
+
 std::vector<Place> places_of(const std::vector<Column> &columns, const std::vector<Cells> &rows, std::size_t width)
 {
 	std::vector<Place> all;
 	all.reserve(columns.size());
 	for (std::size_t column = 0; column < columns.size(); column++) {
+		if (is_idle(columns[column], rows, column))
+			continue;
 		auto widest = std::max(width_of(columns[column].title), columns[column].usual);
 		for (const auto &row : rows)
 			widest = std::max(widest, width_of(row[column]));
 		all.push_back({column, widest});
 	}
+	const auto rank = [&](const Place &each) { return columns[each.column].rank; };
 	for (;;) {
 		auto places = all;
-		if (shrink(places, columns, width))
+		if (shrink(places, columns, width, false))
 			return places;
-		const auto least =
-			std::ranges::max_element(all, {}, [&](const Place &each) { return columns[each.column].rank; });
-		if (columns[least->column].rank == 0)
-			return places; // the line is cut
-		all.erase(least);
+		const auto last = std::ranges::max_element(all, {}, rank);
+		// What names a line is shrunk only when there is little else to leave out.
+		if (rank(*last) <= 1 && (shrink(places, columns, width, true) || rank(*last) == 0))
+			return places;
+		all.erase(last);
 	}
 }
 

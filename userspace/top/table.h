@@ -14,6 +14,7 @@ struct Column {
 	std::size_t least = 4;  ///< cells that it can be shrunk to
 	std::size_t usual = 0;  ///< as wide as this even when it need not be, so that numbers do not make it jump
 	unsigned rank = 0;      ///< that with the highest goes first where there is no room; 0: stays
+	bool may_idle = false;  ///< it is left out when it says the same in each line, or nothing
 };
 
 using Cells = std::vector<std::string>; ///< one for each column

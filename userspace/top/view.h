@@ -46,7 +46,7 @@ struct GateLine {
 struct WindowLine {
 	std::string name;
 	std::uint64_t deadline = 0; ///< boot clock, ns
-	std::string until;          ///< for people
+	std::string until;          ///< for people: "2026-11-24 13:03:04 CET"
 	std::string by;
 	std::string reason;
 };
@@ -66,7 +66,7 @@ struct Talker {
 /// All of them, as far as memory is kept for them.
 struct Talkers {
 	std::vector<Talker> kept;
-	Rate all;		   ///< those that are not kept included
+	Rate all;     ///< those that are not kept included
 	std::uint64_t forgotten = 0; ///< refusals of those that had to make room
 };
 
