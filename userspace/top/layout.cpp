@@ -65,6 +65,14 @@ std::string record_warning(const View &view)
 	return "";
 }
 
+/// Since when peers and processes are counted: not since the instance was loaded, as the gates' counts are.
+std::string record_text(const View &view, std::string (*moment)(std::int64_t unix_ns))
+{
+	return fmt::format("peers and processes {}, of {}",
+			   view.record.since == 0 ? "none yet" : "since " + moment(view.record.since),
+			   view.record.path);
+}
+
 std::string title_of(const View &view, const Ui &ui)
 {
 	auto title = fmt::format("weir top: {}", view.instance);
@@ -72,8 +80,6 @@ std::string title_of(const View &view, const Ui &ui)
 		title += fmt::format("  {}, generation {}", view.scenario, view.generation);
 	if (ui.pane != Pane::all)
 		title += fmt::format("  [{}]", name_of(ui.pane));
-	if (!ui.filter.empty() && !ui.is_typing)
-		title += fmt::format("  /{}", ui.filter);
 	return title;
 }
 
@@ -124,8 +130,11 @@ std::vector<Line> header_of(const View &live, const View &held, const Ui &ui, co
 			 {fit(title_of(live, ui), size.columns - left_cells - right_cells), Style::normal},
 			 {fit(' ' + right, right_cells), paused.empty() ? Style::normal : Style::warning}});
 	lines.push_back(one(fit(totals_of(held, 12), size.columns)));
+	constexpr std::size_t roomy = 16; // lines
 	if (const auto warning = record_warning(live); !warning.empty())
 		lines.push_back(one(fit(warning, size.columns), Style::warning));
+	else if (size.lines >= roomy)
+		lines.push_back(one(fit(record_text(held, clock_text), size.columns)));
 	return lines;
 }
 
@@ -134,12 +143,13 @@ Line footer_of(const Ui &ui, std::size_t columns)
 	if (ui.is_typing)
 		return one(fit(fmt::format("filter: {}_   Enter keeps it, Esc clears it", ui.filter), columns),
 			   Style::heading);
-	const std::array items{std::string("q quit"),
-			       std::string("Tab pane"),
-			       fmt::format("s sort: {}", name_of(ui.sort)),
-			       std::string(ui.is_paused ? "p go on" : "p pause"),
-			       std::string("/ filter"),
-			       std::string("? help")};
+	std::vector<std::string> items{"q quit", "? help"};
+	if (!ui.filter.empty()) // nobody should wonder where the others are
+		items.push_back("/ filter: " + ui.filter);
+	items.insert(items.end(),
+		     {"Tab pane", fmt::format("s sort: {}", name_of(ui.sort)), ui.is_paused ? "p go on" : "p pause"});
+	if (ui.filter.empty())
+		items.emplace_back("/ filter");
 	std::string text;
 	for (const auto &item : items)
 		if (text.size() + item.size() + 3 <= columns || text.empty())
@@ -255,11 +265,8 @@ std::string plain_text(const View &view, std::size_t columns, std::uint64_t boot
 	add(fit(audit::local_time(view.unix_ns) + "   " + totals_of(view, view.digest.size()), columns));
 	if (const auto warning = record_warning(view); !warning.empty())
 		add(fit(warning, columns));
-	else if (!view.record.path.empty())
-		add(fit(fmt::format("peers and processes: of {}{}", view.record.path,
-				    view.record.since == 0 ? ", in which there are none yet"
-							   : " since " + audit::local_time(view.record.since)),
-			columns));
+	else
+		add(fit(record_text(view, audit::local_time), columns));
 	for (const auto pane : in_order) {
 		const auto section = section_of(pane, view, {}, {.width = columns, .first = 0, .most = most}, boot_ns);
 		if (section.all == 0)

@@ -129,7 +129,7 @@ TEST_F(TopLayout, AllPartsAreOnATerminalOf80x24)
 	EXPECT_TRUE(has(text, "203.0.113.2                   1.5         3  out  tcp/443       no_row      2s"))
 		<< text;
 	EXPECT_TRUE(has(text, "curl                          3.0         6   1234  root  203.0.113.2 tcp/443")) << text;
-	EXPECT_TRUE(has(text, "q quit   Tab pane   s sort: rate   p pause   / filter   ? help")) << text;
+	EXPECT_TRUE(has(text, "q quit   ? help   Tab pane   s sort: rate   p pause   / filter")) << text;
 }
 
 TEST_F(TopLayout, AWindowCountsDown)
@@ -138,7 +138,7 @@ TEST_F(TopLayout, AWindowCountsDown)
 	Ui ui;
 	ui.pane = Pane::windows;
 	const auto left = [&](std::uint64_t later) {
-		return texts(page_of(view, view, ui, {}, view.boot_ns + later * static_cast<std::uint64_t>(second)))[3];
+		return texts(page_of(view, view, ui, {}, view.boot_ns + later * static_cast<std::uint64_t>(second)))[4];
 	};
 	EXPECT_TRUE(has(left(0), "installation: 1m38s left, until 2026-11-24 12:04:43 UTC")) << left(0);
 	EXPECT_TRUE(has(left(40), "installation: 58s left, until")) << left(40);
@@ -150,7 +150,7 @@ TEST_F(TopLayout, SortingFilteringScrolling)
 	const auto view = busy(40);
 	Ui ui;
 	ui.pane = Pane::peers;
-	const auto first = [&] { return texts(page_of(view, view, ui, {}, view.boot_ns))[3]; };
+	const auto first = [&] { return texts(page_of(view, view, ui, {}, view.boot_ns))[4]; };
 	EXPECT_TRUE(first().starts_with("203.0.113.39 ")) << first();
 	ui.press({Key::Kind::character, 's'});
 	ui.press({Key::Kind::character, 's'});
@@ -158,8 +158,8 @@ TEST_F(TopLayout, SortingFilteringScrolling)
 	ui.press({Key::Kind::character, 's'});
 	ui.scroll = 5;
 	EXPECT_TRUE(first().starts_with("203.0.113.34 ")) << first();
-	EXPECT_TRUE(has(screen(view, ui), "REFUSED PEER 6-25 of 40")) << screen(view, ui);
-	EXPECT_EQ(page_of(view, view, ui, {}, view.boot_ns).most_scroll, 20U);
+	EXPECT_TRUE(has(screen(view, ui), "REFUSED PEER 6-24 of 40")) << screen(view, ui);
+	EXPECT_EQ(page_of(view, view, ui, {}, view.boot_ns).most_scroll, 21U);
 	for (const char c : std::string("/113.1"))
 		ui.press({Key::Kind::character, c});
 	EXPECT_TRUE(has(screen(view, ui), "filter: 113.1_")) << screen(view, ui);
