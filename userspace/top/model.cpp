@@ -186,7 +186,8 @@ Rate Model::sum_of(const kernel::Counters &now, bool same, Figure figure, std::s
 void Model::show_gates(const kernel::State &state, bool same)
 {
 	constexpr std::size_t of_a_gate = std::size_t{WEIR_DIRECTIONS} * WEIR_REASONS;
-	for (std::uint8_t scope = 0; scope < state.policy.scopes.size(); scope++)
+	const auto scopes = static_cast<std::uint8_t>(std::min<std::size_t>(state.policy.scopes.size(), WEIR_SCOPES));
+	for (std::uint8_t scope = 0; scope < scopes; scope++)
 		for (std::uint8_t gate = WEIR_GATE_SOCKET; gate < WEIR_GATES; gate++) {
 			if ((gate == WEIR_GATE_EDGE) != state.policy.scopes[scope].is_edge())
 				continue;

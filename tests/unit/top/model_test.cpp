@@ -107,6 +107,25 @@ TEST(TopModel, ProblemsAndObserving)
 	EXPECT_TRUE(model.view().gates[0].awaited);
 }
 
+TEST(TopModel, TheEdgeIsAttachedByItsInterfaces)
+{
+	Model model("default");
+	auto state = loaded();
+	state.policy.scopes.push_back({"", {"node"}});
+	state.policy.edge.present = true;
+	state.interfaces = {{.name = "eth0", .ifindex = 2, .flags = WEIR_INTERFACE_HELD, .problem = ""},
+			    {.name = "br0", .ifindex = 3, .flags = WEIR_INTERFACE_INSIDE, .problem = ""},
+			    {.name = "eth1", .ifindex = 4, .flags = 0, .problem = "is not held"}};
+	state.counters.at(weir_counter_index(1, WEIR_GATE_EDGE, WEIR_IN, WEIR_REASON_NO_ROW)).refused = 9;
+	model.end_interval(at(0, state));
+	ASSERT_EQ(model.view().gates.size(), 3U);
+	const auto &edge = model.view().gates[2];
+	EXPECT_EQ(edge.gate, "edge");
+	EXPECT_EQ(edge.attached, 2U);
+	EXPECT_EQ(edge.wanted, 3U);
+	EXPECT_EQ(edge.refused.total, 9U);
+}
+
 TEST(TopModel, MergedRecordsCountAsManyAsTheyStandFor)
 {
 	Model model("default");
