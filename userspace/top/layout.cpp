@@ -60,7 +60,7 @@ std::string record_warning(const View &view)
 	if (!view.record.has_writer && view.mode != Mode::not_loaded)
 		return "no `weir run` takes events: peers and processes are of before, the gates' counts of now";
 	if (view.record.skipped != 0)
-		return fmt::format("records come faster than they are read: {} bytes left out of peers and processes",
+		return fmt::format("{} bytes of records came too fast and are left out of peers and processes",
 				   count_text(view.record.skipped));
 	return "";
 }
@@ -68,9 +68,11 @@ std::string record_warning(const View &view)
 /// Since when peers and processes are counted: not since the instance was loaded, as the gates' counts are.
 std::string record_text(const View &view, std::string (*moment)(std::int64_t unix_ns))
 {
-	return fmt::format("peers and processes {}, of {}",
-			   view.record.since == 0 ? "none yet" : "since " + moment(view.record.since),
-			   view.record.path);
+	auto text = fmt::format("peers and processes {}",
+				view.record.since == 0 ? "none yet" : "since " + moment(view.record.since));
+	if (const auto others = view.peers.forgotten; others != 0)
+		text += fmt::format(" ({} refused are of peers not kept)", count_text(others));
+	return text + ", of " + view.record.path;
 }
 
 std::string title_of(const View &view, const Ui &ui)

@@ -32,7 +32,6 @@ attr_t attributes_of(Style style, bool color)
 	case Style::heading:
 		return A_REVERSE;
 	case Style::good:
-		return A_BOLD;
 	case Style::warning:
 		return A_BOLD;
 	case Style::alarm:

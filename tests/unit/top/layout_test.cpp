@@ -181,7 +181,11 @@ TEST_F(TopLayout, TheRecordsThatAreMissingAreSaid)
 	EXPECT_TRUE(has(screen(view), "no `weir run` takes events"));
 	view.record.has_writer = true;
 	view.record.skipped = 12'345'678;
-	EXPECT_TRUE(has(screen(view), "12.3M bytes left out"));
+	EXPECT_TRUE(has(screen(view), "12.3M bytes of records came too fast"));
+	view.record.skipped = 0;
+	EXPECT_TRUE(has(screen(view), "peers and processes since 12:03:03, of /var/log")) << screen(view);
+	view.peers.forgotten = 4711;
+	EXPECT_TRUE(has(screen(view), "since 12:03:03 (4711 refused are of peers not kept), of")) << screen(view);
 }
 
 TEST_F(TopLayout, PlainTextIsNotCut)
