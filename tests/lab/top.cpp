@@ -166,6 +166,25 @@ TEST_F(Top, EndsByCtrlCAndWithItsTerminal)
 	EXPECT_EQ(terminal.wait(), 1);
 }
 
+TEST_F(Top, EndsWhenItsTerminalTakesNothing)
+{
+	Terminal terminal(command(), 60, 200);
+	ASSERT_TRUE(terminal.shows("ENFORCING"));
+	bool narrow = true;
+	ASSERT_TRUE(eventually(
+		[&] { // each size is drawn anew, and nobody reads it
+			if (!terminal.is_stuck())
+				terminal.set_size(60, (narrow = !narrow) ? 199 : 200);
+			return terminal.is_stuck();
+		},
+		Millis(15000)));
+	terminal.kill(SIGTERM);
+	EXPECT_EQ(terminal.wait(Millis(5000), false), 0);
+	EXPECT_TRUE(terminal.is_as_it_was());
+	EXPECT_TRUE(terminal.output().ends_with(show_cursor));
+	EXPECT_TRUE(terminal.output().contains(own_screen));
+}
+
 TEST_F(Top, WithoutATerminalItSaysWhatToDo)
 {
 	Terminal dumb(command(), 24, 80, "dumb");

@@ -74,6 +74,11 @@ void Terminal::resize(int lines, int columns)
 	drawn_ = output_.size();
 	lines_ = lines;
 	columns_ = columns;
+	set_size(lines, columns);
+}
+
+void Terminal::set_size(int lines, int columns) const
+{
 	winsize size{};
 	size.ws_row = static_cast<unsigned short>(lines);
 	size.ws_col = static_cast<unsigned short>(columns);
@@ -123,12 +128,12 @@ bool Terminal::shows(const std::string &text, Millis timeout)
 		timeout);
 }
 
-int Terminal::wait(Millis timeout)
+int Terminal::wait(Millis timeout, bool reads)
 {
 	int status = 0;
 	const bool ended = eventually(
 		[&] {
-			if (master_)
+			if (reads && master_)
 				(void)output(); // or it would wait for its last words to be read
 			return ::waitpid(pid_, &status, WNOHANG) == pid_;
 		},
@@ -139,6 +144,12 @@ int Terminal::wait(Millis timeout)
 	}
 	pid_ = -1;
 	return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool Terminal::is_stuck() const
+{
+	pollfd wait{slave_.get(), POLLOUT, 0};
+	return ::poll(&wait, 1, 0) == 0;
 }
 
 bool Terminal::is_as_it_was() const

@@ -20,7 +20,8 @@ public:
 	~Terminal();
 
 	void type(const std::string &keys) const;
-	void resize(int lines, int columns); ///< the program gets SIGWINCH
+	void resize(int lines, int columns); ///< the program gets SIGWINCH; the screen is what it draws from then on
+	void set_size(int lines, int columns) const; ///< the same, with nothing read
 	void kill(int signal) const;
 	void hang_up(); ///< closes this side of it
 
@@ -31,8 +32,10 @@ public:
 	/// Waits until the screen has this text.
 	[[nodiscard]] bool shows(const std::string &text, Millis timeout = Millis(8000));
 
-	/// Its exit status; -1: by a signal, or not in time and killed.
-	int wait(Millis timeout = Millis(8000));
+	/// Its exit status; -1: by a signal, or not in time and killed. `reads`: what it writes is taken meanwhile.
+	int wait(Millis timeout = Millis(8000), bool reads = true);
+	/// Is it waiting until somebody reads what it has written?
+	[[nodiscard]] bool is_stuck() const;
 	/// Are the terminal's modes those that it had before the program?
 	[[nodiscard]] bool is_as_it_was() const;
 

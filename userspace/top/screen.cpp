@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "top/screen.h"
 
+#include "top/leave.h"
 #include "top/terminal.h"
 
 #define NCURSES_NOMACROS
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -114,9 +116,17 @@ void pass_flow_control()
 	::def_prog_mode();
 }
 
+/// What the terminal is told; "": it has no such thing.
+std::string capability(const char *name)
+{
+	const char *const text = ::tigetstr(name);
+	return text == nullptr || text == reinterpret_cast<const char *>(-1) ? "" : text;
+}
+
 } // namespace
 
 struct Screen::Impl {
+	Leave leave; ///< first: it remembers the terminal's modes
 	SCREEN *screen = nullptr;
 	bool color = false;
 	Impl() = default;
@@ -126,7 +136,13 @@ struct Screen::Impl {
 	{
 		if (screen == nullptr)
 			return;
-		::endwin();
+		{
+			const Leave::Possible another_signal;
+			pollfd output{STDOUT_FILENO, POLLOUT, 0};
+			if (::poll(&output, 1, 0) == 0) // nobody reads: what waits is in the way of the last words
+				::tcflush(STDOUT_FILENO, TCOFLUSH);
+			::endwin();
+		}
 		::delscreen(screen);
 	}
 };
@@ -157,6 +173,7 @@ Result<Screen> Screen::open()
 	impl->screen = ::newterm(type, stdout, stdin);
 	if (impl->screen == nullptr)
 		return unfit("a terminal that cannot be drawn on");
+	Leave::set_words(capability("sgr0") + capability("rmcup") + capability("cnorm"));
 	::cbreak();
 	::noecho();
 	::nonl();
@@ -196,6 +213,7 @@ void Screen::draw(const Page &page, bool anew)
 		}
 	}
 	::wattr_set(stdscr, A_NORMAL, 0, nullptr);
+	const Leave::Possible now; // the terminal may take its time
 	::wrefresh(stdscr);
 }
 

@@ -24,6 +24,7 @@ public:
 	[[nodiscard]] Size size() const;
 	/// The terminal has another size now.
 	void resize();
+	/// A signal that comes while the terminal takes its time ends the process here, with the terminal as it was.
 	void draw(const Page &, bool anew);
 	/// nullopt: none was pressed.
 	std::optional<Key> key();
