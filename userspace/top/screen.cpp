@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <clocale>
+#include <cstdint>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -120,7 +121,7 @@ void pass_flow_control()
 std::string capability(const char *name)
 {
 	const char *const text = ::tigetstr(name);
-	return text == nullptr || text == reinterpret_cast<const char *>(-1) ? "" : text;
+	return text == nullptr || reinterpret_cast<std::intptr_t>(text) == -1 ? "" : text;
 }
 
 } // namespace

@@ -102,8 +102,9 @@ std::optional<Result<Exit>> end_of(int signal)
 
 int wait_ms(std::int64_t until)
 {
+	constexpr std::int64_t longest_ms = 3'600'000;
 	return static_cast<int>(
-		std::clamp<std::int64_t>((until - monotonic_ns() + millisecond - 1) / millisecond, 0, 3600 * 1000));
+		std::clamp<std::int64_t>((until - monotonic_ns() + millisecond - 1) / millisecond, 0, longest_ms));
 }
 
 Exit exit_of(Mode mode)
