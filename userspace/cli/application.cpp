@@ -25,6 +25,7 @@ constexpr const char *footer = R"(Examples:
                               would it go out, and by which row?
   weir apply site.toml        put it in force, in one step or not at all
   weir status                 what the kernel holds the host to, read back from it
+  weir top                    the same, live, and who is refused
   weir window open installation --for 2h --reason "…"
                               an exception that ends by itself
   weir VERB --help            more about one verb
@@ -80,6 +81,7 @@ void add_verbs(CLI::App &app, Context &context)
 	add_explain(app, context);
 	add_apply(app, context);
 	add_status(app, context);
+	add_top(app, context);
 	add_window(app, context);
 	add_run(app, context);
 	add_events(app, context);

@@ -45,6 +45,7 @@ void add_run(CLI::App &, Context &);
 void add_events(CLI::App &, Context &);
 void add_journal(CLI::App &, Context &);
 void add_window(CLI::App &, Context &);
+void add_top(CLI::App &, Context &);
 void add_metrics(CLI::App &, Context &);
 void add_report(CLI::App &, Context &);
 

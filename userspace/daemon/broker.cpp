@@ -38,7 +38,7 @@ public:
 		static_assert(std::is_trivially_copyable_v<T>);
 		T value{};
 		if (rest_.size() >= sizeof(value)) {
-			std::memcpy(&value, rest_.data(), sizeof(value));
+			rest_.copy(reinterpret_cast<char *>(&value), sizeof(value));
 			rest_.remove_prefix(sizeof(value));
 		}
 		return value;

@@ -112,7 +112,7 @@ std::map<std::uint32_t, std::uint64_t> Merged::sums() const
 
 void Merged::resume(const std::map<std::uint32_t, std::uint64_t> &sums)
 {
-	sums_.assign(WEIR_COUNTERS, 0);
+	sums_.assign(static_cast<std::size_t>(WEIR_COUNTERS), 0);
 	for (const auto &[index, total] : sums)
 		if (index < sums_.size())
 			sums_[index] = total;
