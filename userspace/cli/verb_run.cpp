@@ -41,7 +41,8 @@ void add_run(CLI::App &app, Context &context)
 		"Nothing depends on it but the record: without it the policy holds, refusals are counted, and up to\n"
 		"4 MiB of them wait in the kernel. With --journal it writes the journal that weir journal init has "
 		"made,\n"
-		"and --output and the sinks get what stands there. Sinks wait for nothing and hold nothing up: what they\n"
+		"and --output and the sinks get what stands there. Sinks wait for nothing and hold nothing up: what "
+		"they\n"
 		"have no room for is counted and recorded.");
 	verb->callback([&context, output, keep, sinks, metrics] {
 		context.run = [&context, output, keep, sinks, metrics]() -> Result<Exit> {
