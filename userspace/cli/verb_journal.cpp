@@ -186,7 +186,7 @@ Result<Exit> head(const Options &options, const Context &context)
 
 Result<Exit> show(const Options &options, const Context &context)
 {
-	auto filter = filter_of(options.chosen);
+	auto filter = filter_of(options.chosen, context.site(""));
 	if (!filter)
 		return std::unexpected(std::move(filter).error());
 	const auto segments = journal::segments_of(directory_of(options, context));
@@ -220,7 +220,7 @@ void add_journal(CLI::App &app, Context &context)
 	verb->require_subcommand(1);
 	verb->fallthrough();
 	verb->footer("Examples:\n  weir journal init\n  weir journal verify --key 8f3c… --head weir-journal-head:1:…\n"
-		     "  weir journal show --since 1d --reason no_row");
+		     "  weir journal show --since 1d --kind policy,window");
 	const auto add = [&](const char *name, const char *what,
 			     Result<Exit> (*run)(const Options &, const Context &)) {
 		auto *part = verb->add_subcommand(name, what);
