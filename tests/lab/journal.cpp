@@ -369,6 +369,7 @@ TEST_F(Journal, EachLineIsAsTheSchemaSays)
 	EXPECT_TRUE(eventually([&] { return with("recording_began").size() == 2; }));
 	command({"window", "open", "web", "--for", "10m", "--reason", "a \"test\" <b>"});
 	EXPECT_TRUE(comes("window_opened"));
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::connected));
 	command({"window", "open", "web", "--for", "20m", "--reason", "longer", "--extend"});
 	command({"window", "close", "web"});
 	EXPECT_TRUE(comes("window_closed"));
@@ -381,6 +382,13 @@ TEST_F(Journal, EachLineIsAsTheSchemaSays)
 	command({"remove"});
 	EXPECT_EQ(daemon.wait(Millis(30000)).status, 0);
 	expect_whole();
+	const auto windows = with("policy_window");
+	ASSERT_EQ(windows.size(), 3U);
+	const auto used = field(windows[1], "weir.policy.used");
+	ASSERT_EQ(used.size(), 1U) << used;
+	EXPECT_EQ(used[0]["row"], "web-tcp");
+	EXPECT_EQ(used[0]["window"], "web");
+	EXPECT_GE(used[0]["count"].get<int>(), 1);
 	expect_as_the_schema_says({"violation", "component", "window", "policy", "integrity", "journal", "checkpoint"});
 }
 

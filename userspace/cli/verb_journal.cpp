@@ -3,11 +3,11 @@
 #include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/event_options.h"
+#include "cli/journal_key.h"
 #include "cli/windows_view.h"
 #include "journal/files.h"
 #include "journal/verify.h"
 #include "journal/writer.h"
-#include "policy/diagnostic.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -69,24 +69,6 @@ Result<Exit> show_key(const Options &options, const Context &context)
 		return std::unexpected(key.error());
 	print_key(*key, directory, context);
 	return Exit::ok;
-}
-
-/// 64 digits, or a file with them.
-Result<journal::PublicKey> key_from(const std::string &text)
-{
-	journal::PublicKey key;
-	if (journal::from_hex(text, key.data(), key.size()))
-		return key;
-	const auto content = journal::read_small_file(text);
-	if (!content && content.error().code != Exit::absent)
-		return std::unexpected(content.error());
-	auto line = content ? std::string_view(*content) : std::string_view();
-	line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
-	if (journal::from_hex(line, key.data(), key.size()))
-		return key;
-	return fail(Exit::usage,
-		    fmt::format("--key: \"{}\" is neither a key of 64 hexadecimal digits nor a file with one",
-				audit::printable(text)));
 }
 
 nlohmann::ordered_json json_of(const journal::Verdict &verdict)
@@ -173,7 +155,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 {
 	journal::Question question{directory_of(options, context)};
 	if (!options.key.empty()) {
-		const auto key = key_from(options.key);
+		const auto key = journal_key(options.key);
 		if (!key)
 			return std::unexpected(key.error());
 		question.key = *key;

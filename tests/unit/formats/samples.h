@@ -73,7 +73,8 @@ inline audit::WindowChange window_change(const std::string &action)
 		.opened = sample_time - 600'000'000'000,
 		.until = sample_time + 600'000'000'000,
 		.at = sample_time,
-		.cut = 2};
+		.cut = 2,
+		.decided = action == "window_expired" ? std::optional<std::uint64_t>(7) : std::nullopt};
 }
 
 inline std::string window_line(const audit::WindowChange &change)
@@ -105,13 +106,15 @@ inline std::string policy_line(const std::string &action, const std::string &bef
 		 .text = "weir apply by erika (uid 1000): 1 became reachable, 1 ceased to be",
 		 .outcome = action == "policy_unexplained" ? "unknown" : "success",
 		 .user = "erika",
-		 .facts = R"-({"verb":"apply","by":{"text":"erika (uid 1000, from 192.0.2.9)","uid":0,)-"
-			  R"("login_uid":1000,"login_name":"erika","terminal":"pts/0","ssh_from":"192.0.2.9"},)"
-			  R"("before":)" +
-			  state(before) + R"(,"after":)" + state(after) +
-			  R"(,"scenario":"node-native","observe":false,"attached":true,)"
-			  R"("opened":["out node to 192.0.2.10 TCP/443, row more"],)"
-			  R"("closed":["out node to 192.0.2.11 TCP/443, row less"]})",
+		 .facts =
+			 R"-({"verb":"apply","by":{"text":"erika (uid 1000, from 192.0.2.9)","uid":0,)-"
+			 R"("login_uid":1000,"login_name":"erika","terminal":"pts/0","ssh_from":"192.0.2.9"},)"
+			 R"("before":)" +
+			 state(before) + R"(,"after":)" + state(after) +
+			 R"(,"scenario":"node-native","observe":false,"attached":true,)"
+			 R"("used":[{"row":"node-researcher","count":41},{"row":"web-tcp","window":"installation","count":6}],)"
+			 R"("opened":["out node to 192.0.2.10 TCP/443, row more"],)"
+			 R"("closed":["out node to 192.0.2.11 TCP/443, row less"]})",
 		 .id = "1795521784-77"},
 		time);
 }
