@@ -104,6 +104,20 @@ protected:
 		const Finished done = lab().weir({"journal", "verify", directory_, "--key", key_});
 		EXPECT_EQ(done.status, 0) << done.out << done.err;
 	}
+	/// All lines, but of a flood a few hundred are as good as all; and there is one of each of these kinds.
+	void expect_as_the_schema_says(const std::vector<const char *> &kinds) const
+	{
+		std::string lines;
+		std::size_t refusals = 0;
+		each_line([&](std::string_view line) {
+			if (!line.contains(R"("dataset":"weir.violation")") || refusals++ < 300)
+				lines.append(line).push_back('\n');
+		});
+		std::string command = "/usr/bin/python3 " WEIR_SOURCE_DIR "/schemas/validate";
+		for (const char *kind : kinds)
+			command += std::string(" --want weir.") + kind;
+		EXPECT_EQ(std::system((command + " " + lab().write("lines.jsonl", lines)).c_str()), 0);
+	}
 	/// Sum over all checkpoints and gates.
 	[[nodiscard]] std::uint64_t stated(const std::string &what) const
 	{
@@ -426,6 +440,7 @@ TEST_F(Journal, AStoppedDaemonAndAFullRing)
 	EXPECT_GT(field(with("recording_paused")[0], "weir.journal.seconds").get<double>(), 5.0);
 	EXPECT_GT(stated("lost"), 0U);
 	expect_the_kernels_numbers(*this);
+	expect_as_the_schema_says({"violation", "loss", "journal", "checkpoint"});
 }
 
 TEST_F(Journal, AFullDiskLosesNothingThatWasWritten)
@@ -481,6 +496,51 @@ TEST_F(Journal, WhatIsDetachedOrNotAsPublishedIsFound)
 	const auto text = field(with("not_as_published")[0], "event.reason").get<std::string>();
 	EXPECT_NE(text.find("a map of the instance is missing"), std::string::npos) << text;
 	expect_whole();
+}
+
+/// A whole journal, with records of every kind that can be brought about here.
+TEST_F(Journal, EachLineIsAsTheSchemaSays)
+{
+	SiteFile site = lab_site(lab());
+	site.names["web"] = {internet4, internet6};
+	lab().write("web.toml", matrix_text("web", {{.id = "web-tcp", .destination = "web", .port = "TCP/443"}}));
+	const auto path = lab().write("site.toml", site.text() + "[windows.web]\nlongest = \"30m\"\n");
+	const auto command = [&](std::vector<std::string> words) {
+		words.insert(words.begin(), {"--journal", directory_});
+		const Finished done = lab().weir(words);
+		EXPECT_EQ(done.status, 0) << done.err << done.out;
+	};
+	command({"apply", path});
+	auto killed = run();
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::refused));
+	ASSERT_TRUE(comes("connect"));
+	killed.kill(SIGKILL);
+	killed.wait();
+	auto daemon = run();
+	EXPECT_TRUE(eventually([&] { return with("recording_began").size() == 2; }));
+	command({"window", "open", "web", "--for", "10m", "--reason", "a \"test\" <b>"});
+	EXPECT_TRUE(comes("window_opened"));
+	EXPECT_TRUE(is(tcp(lab().in_node(), internet4, 443), Reach::connected));
+	command({"window", "open", "web", "--for", "20m", "--reason", "longer", "--extend"});
+	command({"window", "close", "web"});
+	EXPECT_TRUE(comes("window_closed"));
+	lab().apply(lab_site(lab())); // and nobody records it
+	EXPECT_TRUE(comes("policy_unexplained"));
+	ASSERT_TRUE(fs::remove(fs::directory_iterator(lab().bpffs() + "/weir/" + lab().instance + "/links")->path()));
+	EXPECT_TRUE(comes("component_held"));
+	ASSERT_TRUE(fs::remove(lab().bpffs() + "/weir/" + lab().instance + "/maps/flows"));
+	EXPECT_TRUE(comes("not_as_published", Millis(15000)));
+	command({"remove"});
+	EXPECT_EQ(daemon.wait(Millis(30000)).status, 0);
+	expect_whole();
+	const auto windows = with("policy_window");
+	ASSERT_EQ(windows.size(), 3U);
+	const auto used = field(windows[1], "weir.policy.used");
+	ASSERT_EQ(used.size(), 1U) << used;
+	EXPECT_EQ(used[0]["row"], "web-tcp");
+	EXPECT_EQ(used[0]["window"], "web");
+	EXPECT_GE(used[0]["count"].get<int>(), 1);
+	expect_as_the_schema_says({"violation", "component", "window", "policy", "integrity", "journal", "checkpoint"});
 }
 
 } // namespace

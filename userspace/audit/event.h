@@ -95,6 +95,8 @@ struct WindowChange {
 	std::int64_t until = 0; ///< when its time is over, or was, or would have been; by the clocks of now
 	std::int64_t at = 0; ///< when it happened
 	std::uint64_t cut = 0; ///< "window_expired": connections that were ended then
+	std::optional<std::uint64_t>
+		decided{}; ///< "window_expired": how often its rows decided, where that could be read
 };
 /// `unix_ns`: when it is recorded.
 void append_window_json(std::string &out, const WindowChange &, std::string_view instance, std::int64_t unix_ns);

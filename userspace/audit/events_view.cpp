@@ -14,44 +14,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-template <typename T>
-std::optional<T> field(const Json &record, const char *object, const char *key)
+std::string dataset_of(const Json &record)
 {
-	const auto outer = record.find(object);
-	if (outer == record.end() || !outer->is_object())
-		return std::nullopt;
-	const auto inner = outer->find(key);
-	if (inner == outer->end())
-		return std::nullopt;
-	if constexpr (std::is_same_v<T, std::string>)
-		return inner->is_string() ? std::optional(inner->template get<std::string>()) : std::nullopt;
-	else
-		return inner->is_number_unsigned() ? std::optional(inner->template get<T>()) : std::nullopt;
-}
-
-/// `strict`: what can't be known of a record is not taken to fit.
-bool admits(const Filter &filter, const Json &record, bool strict)
-{
-	const auto is = [&](const std::string &wanted, const char *object, const char *key) {
-		return wanted.empty() || field<std::string>(record, object, key) == wanted;
-	};
-	if (!is(filter.reason, "weir", "reason") || !is(filter.gate, "weir", "gate") ||
-	    !is(filter.direction, "network", "direction"))
-		return false;
-	// Of a sum nobody knows the ends: people see it, as what they look for may be in it.
-	if (field<std::uint64_t>(record, "weir", "count_total"))
-		return !strict || (!filter.pid && filter.process.empty() && !filter.to);
-	if (!is(filter.process, "process", "name"))
-		return false;
-	if (filter.pid && field<std::uint64_t>(record, "process", "pid") != *filter.pid)
-		return false;
-	if (filter.to) {
-		const auto ip = field<std::string>(record, "destination", "ip");
-		const auto address = ip ? Address::parse(*ip) : std::nullopt;
-		if (!address || !filter.to->contains(*address))
-			return false;
-	}
-	return true;
+	const auto event = record.is_object() ? record.find("event") : record.end();
+	if (!record.is_object() || event == record.end() || !event->is_object())
+		return "";
+	const auto dataset = event->find("dataset");
+	return dataset != event->end() && dataset->is_string() ? dataset->get<std::string>() : "";
 }
 
 } // namespace
@@ -72,7 +41,7 @@ Result<std::int64_t> parse_since(std::string_view text, std::int64_t now)
 }
 
 EventsView::EventsView(Filter filter, Style style, Write show, Write warn)
-	: filter_(std::move(filter)), style_(std::move(style)), show_(std::move(show)), warn_(std::move(warn))
+	: chooser_(std::move(filter)), style_(std::move(style)), show_(std::move(show)), warn_(std::move(warn))
 {}
 
 void EventsView::line(std::string_view text)
@@ -81,23 +50,17 @@ void EventsView::line(std::string_view text)
 	if (done() || text.empty())
 		return;
 	const auto record = Json::parse(text, nullptr, false);
-	const auto dataset = record.is_object() ? field<std::string>(record, "event", "dataset") : std::nullopt;
+	const auto dataset = dataset_of(record);
 	const auto stamp = record.is_object() ? record.find("@timestamp") : record.end();
-	const auto time = dataset && stamp != record.end() && stamp->is_string()
+	const auto time = is_kind(dataset) && stamp != record.end() && stamp->is_string()
 				  ? parse_time(stamp->get_ref<const std::string &>())
 				  : std::nullopt;
-	if (!time || (dataset != "weir.violation" && dataset != "weir.loss" && dataset != "weir.interface" &&
-		      dataset != "weir.name" && dataset != "weir.window" && dataset != "weir.component" &&
-		      dataset != "weir.journal" && dataset != "weir.checkpoint" && dataset != "weir.policy" &&
-		      dataset != "weir.integrity" && dataset != "weir.sink")) {
+	if (!time) {
 		warn_(fmt::format("line {}: not a record of weir: {}\n", number_, printable(text.substr(0, 60))));
 		return;
 	}
-	if (filter_.since && *time < *filter_.since)
+	if (!chooser_.admits(record, dataset, *time, style_.json))
 		return;
-	if (dataset == "weir.violation" ? !admits(filter_, record, style_.json)
-					: filter_.chooses() && (style_.json || dataset != "weir.loss"))
-		return; // people see every loss: what they look for may be among what was lost
 	const auto shown = !style_.json     ? for_people(text, style_.color)
 			   : style_.convert ? style_.convert(text)
 					    : Result<std::string>(text);

@@ -2,9 +2,9 @@
 // Reading a journal of JSON lines: choosing records, showing them, following the file over its rotation.
 #pragma once
 
+#include "audit/filter.h"
 #include "base/fd.h"
 #include "base/result.h"
-#include "policy/address.h"
 
 #include <cstdint>
 #include <functional>
@@ -13,23 +13,6 @@
 #include <string_view>
 
 namespace weir::audit {
-
-/// Which records; what is not set admits all.
-struct Filter {
-	std::optional<std::int64_t> since{}; ///< UNIX time, ns; that very moment included
-	std::string reason{};                ///< weir.reason
-	std::string gate{};                  ///< weir.gate
-	std::string direction{};             ///< "egress" or "ingress"
-	std::optional<std::uint32_t> pid{};
-	std::string process{};               ///< process.name
-	std::optional<Prefix> to{};          ///< holds destination.ip
-
-	/// True when it chooses among violations, not only by time.
-	[[nodiscard]] bool chooses() const
-	{
-		return !reason.empty() || !gate.empty() || !direction.empty() || pid || !process.empty() || to;
-	}
-};
 
 /// RFC 3339 with a zone ("2026-11-24T12:03:04.5Z", "...+01:00") as UNIX time in ns.
 std::optional<std::int64_t> parse_time(std::string_view);
@@ -67,7 +50,7 @@ public:
 private:
 	void show_day(std::int64_t time);
 
-	Filter filter_;
+	Chooser chooser_;
 	Style style_;
 	Write show_;
 	Write warn_;

@@ -82,6 +82,8 @@ void append_window_json(std::string &out, const WindowChange &change, std::strin
 		append_text(out, ",\"reason\":", change.reason);
 	if (change.action == "window_expired")
 		append_field(out, ",\"connections_cut\":", change.cut);
+	if (change.decided)
+		append_field(out, ",\"decided\":", *change.decided);
 	out.append("}}}\n");
 }
 

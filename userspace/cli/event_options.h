@@ -9,11 +9,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace weir::cli {
 
 struct EventOptions {
 	std::string since;
+	std::string until;
+	std::vector<std::string> kinds;
+	std::string row;
+	std::string peer;
 	std::string to;
 	std::string direction;
 	std::string reason;
@@ -25,7 +30,7 @@ struct EventOptions {
 
 void add_event_options(CLI::App &verb, EventOptions &);
 
-/// Exit::usage: a time or an address is none.
-Result<audit::Filter> filter_of(const EventOptions &);
+/// Exit::usage: a time or an address is none. `site`: the file whose names a peer may have, where it can be read.
+Result<audit::Filter> filter_of(const EventOptions &, const std::string &site);
 
 } // namespace weir::cli

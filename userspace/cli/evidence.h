@@ -28,6 +28,7 @@ private:
 		std::string digest;
 	};
 	[[nodiscard]] InForce in_force() const;
+	[[nodiscard]] std::string used() const;
 	[[nodiscard]] std::string record(const std::string &text, const char *outcome, const std::string &facts) const;
 	void complain(const Error &) const;
 
@@ -36,6 +37,7 @@ private:
 	std::string by_;
 	std::string id_; ///< of the record: it may come twice
 	InForce before_;
+	std::string used_; ///< how often the rows of what was in force decided, as JSON
 	std::optional<journal::Spooled> spooled_;
 };
 

@@ -28,7 +28,7 @@ struct Options {
 
 Result<Exit> show_events(const Options &options, const Context &context)
 {
-	auto filter = filter_of(options.chosen);
+	auto filter = filter_of(options.chosen, context.site(""));
 	if (!filter)
 		return std::unexpected(std::move(filter).error());
 	const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
@@ -87,11 +87,12 @@ void add_events(CLI::App &app, Context &context)
 	verb->add_option("--format", options->format,
 			 "As ecs (as --json), ocsf, cef or syslog (RFC 5424): one line each, for other systems")
 		->check(CLI::IsMember({"ecs", "ocsf", "cef", "syslog"}));
-	verb->footer(
-		"Examples:\n  weir events --since 1h --direction out\n  weir events --follow --process curl\n"
-		"  weir events --json --reason no_row --to 192.0.2.0/24 | jq .process\n\n"
-		"All conditions have to hold. Records of lost events are shown to people whatever is chosen, and to\n"
-		"machines (--json, --format) when nothing but the time is.");
+	verb->footer("Examples:\n  weir events --since 1h --direction out\n  weir events --follow --process curl\n"
+		     "  weir events --kind policy,window --since 30d\n"
+		     "  weir events --json --reason no_row --to 192.0.2.0/24 | jq .process\n\n"
+		     "All conditions have to hold. Records of lost events are shown to people unless kinds are chosen, "
+		     "and to\n"
+		     "machines (--json, --format) when nothing but the time and the kind is.");
 	verb->callback(
 		[&context, options] { context.run = [&context, options] { return show_events(*options, context); }; });
 }

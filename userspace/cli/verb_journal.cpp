@@ -3,10 +3,11 @@
 #include "audit/events_view.h"
 #include "cli/cli.h"
 #include "cli/event_options.h"
+#include "cli/journal_key.h"
+#include "cli/windows_view.h"
 #include "journal/files.h"
 #include "journal/verify.h"
 #include "journal/writer.h"
-#include "policy/diagnostic.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,6 +25,7 @@ struct Options {
 	std::string directory;
 	std::string key;
 	std::vector<std::string> heads;
+	std::string since;
 	EventOptions chosen;
 };
 
@@ -69,24 +71,6 @@ Result<Exit> show_key(const Options &options, const Context &context)
 	return Exit::ok;
 }
 
-/// 64 digits, or a file with them.
-Result<journal::PublicKey> key_from(const std::string &text)
-{
-	journal::PublicKey key;
-	if (journal::from_hex(text, key.data(), key.size()))
-		return key;
-	const auto content = journal::read_small_file(text);
-	if (!content && content.error().code != Exit::absent)
-		return std::unexpected(content.error());
-	auto line = content ? std::string_view(*content) : std::string_view();
-	line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
-	if (journal::from_hex(line, key.data(), key.size()))
-		return key;
-	return fail(Exit::usage,
-		    fmt::format("--key: \"{}\" is neither a key of 64 hexadecimal digits nor a file with one",
-				audit::printable(text)));
-}
-
 nlohmann::ordered_json json_of(const journal::Verdict &verdict)
 {
 	auto findings = nlohmann::ordered_json::array();
@@ -96,19 +80,47 @@ nlohmann::ordered_json json_of(const journal::Verdict &verdict)
 				    {"line", each.line},
 				    {"sequence", each.sequence},
 				    {"text", each.text}});
-	return {{"whole", verdict.findings.empty()},
-		{"records", verdict.records},
-		{"first", verdict.first},
-		{"last", verdict.last},
-		{"retired", verdict.retired},
-		{"checkpoints", verdict.checkpoints},
-		{"covered", verdict.covered},
-		{"covered_at", verdict.covered_at},
-		{"head", verdict.head},
-		{"findings", findings}};
+	nlohmann::ordered_json json{{"whole", verdict.findings.empty()},
+				    {"records", verdict.records},
+				    {"first", verdict.first},
+				    {"last", verdict.last},
+				    {"retired", verdict.retired},
+				    {"checkpoints", verdict.checkpoints},
+				    {"covered", verdict.covered},
+				    {"covered_at", verdict.covered_at},
+				    {"head", verdict.head},
+				    {"findings", findings}};
+	if (const auto &rest = verdict.rest)
+		json["rests_on"] = {{"checkpoint", rest->checkpoint},
+				    {"at", rest->at},
+				    {"by", rest->checkpoint == 0 ? "first_key"
+					   : rest->by_head       ? "head"
+								 : "keys"},
+				    {"checkpoints_followed", rest->followed},
+				    {"records_not_looked_at", rest->checkpoint}};
+	return json;
 }
 
-void print(const journal::Verdict &verdict, const std::string &directory, bool own_key)
+/// What was not verified, and what the rest stands on.
+void print_rest(const journal::Rest &rest, const std::string &since)
+{
+	if (rest.checkpoint == 0) {
+		std::cout << "no checkpoint is as old as " << since << ": all was verified, from the first record on\n";
+		return;
+	}
+	std::cout << fmt::format("rests on checkpoint {}, of {}: ", rest.checkpoint, audit::printable(rest.at));
+	if (rest.by_head)
+		std::cout << "it is the one that --head is of. What stands before it was not looked at, nor was the "
+			     "first "
+			     "key needed\n";
+	else
+		std::cout << fmt::format(
+			"signed by the key that follows from the first one by all {} checkpoints up to "
+			"it. Records before it were NOT looked at: this does not prove them whole\n",
+			rest.followed);
+}
+
+void print(const journal::Verdict &verdict, const std::string &directory, bool own_key, const std::string &since)
 {
 	for (const auto &each : verdict.findings)
 		std::cout << each.file << (each.line != 0 ? ":" + std::to_string(each.line) : "") << ": "
@@ -119,17 +131,21 @@ void print(const journal::Verdict &verdict, const std::string &directory, bool o
 		std::cout << directory << " is NOT as it was written\n";
 		return;
 	}
-	std::cout << fmt::format("{}: whole, as it was written. {} records, {} checkpoints", directory, verdict.records,
-				 verdict.checkpoints);
+	const bool from = verdict.rest && verdict.rest->checkpoint != 0;
+	std::cout << fmt::format("{}: whole{}, as it was written. {} records, {} checkpoints", directory,
+				 from ? fmt::format(" from record {} on", verdict.rest->checkpoint + 1) : "",
+				 verdict.records, verdict.checkpoints);
 	if (verdict.retired != 0)
 		std::cout << fmt::format("; records up to {} are retired", verdict.retired);
 	std::cout << '\n';
+	if (verdict.rest)
+		print_rest(*verdict.rest, since);
 	if (verdict.covered != 0)
 		std::cout << fmt::format("signed up to record {} of {}, at {}\n", verdict.covered, verdict.last,
 					 audit::printable(verdict.covered_at));
 	if (verdict.last > verdict.covered)
 		std::cout << "what comes after is not signed yet\n";
-	if (own_key)
+	if (own_key && !(from && verdict.rest->by_head))
 		std::cout
 			<< "by the key that lies with it: give the one that was kept elsewhere (--key), or this proves "
 			   "only that nobody erred\n";
@@ -139,7 +155,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 {
 	journal::Question question{directory_of(options, context)};
 	if (!options.key.empty()) {
-		const auto key = key_from(options.key);
+		const auto key = journal_key(options.key);
 		if (!key)
 			return std::unexpected(key.error());
 		question.key = *key;
@@ -149,6 +165,12 @@ Result<Exit> verify(const Options &options, const Context &context)
 		if (!head)
 			return std::unexpected(std::move(head).error());
 		question.heads.push_back(std::move(*head));
+	}
+	if (!options.since.empty()) {
+		const auto since = audit::parse_since(options.since, Moment::now().unix_ns);
+		if (!since)
+			return std::unexpected(Error(since.error()).during("--since"));
+		question.since = *since;
 	}
 	const bool bar = ::isatty(STDERR_FILENO) == 1;
 	const auto progress = [](std::uint64_t done, std::uint64_t all) {
@@ -165,7 +187,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 	if (context.json)
 		std::cout << json_of(*verdict).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 	else
-		print(*verdict, question.directory, !question.key);
+		print(*verdict, question.directory, !question.key, options.since);
 	return verdict->findings.empty() ? Exit::ok : Exit::differs;
 }
 
@@ -186,7 +208,7 @@ Result<Exit> head(const Options &options, const Context &context)
 
 Result<Exit> show(const Options &options, const Context &context)
 {
-	auto filter = filter_of(options.chosen);
+	auto filter = filter_of(options.chosen, context.site(""));
 	if (!filter)
 		return std::unexpected(std::move(filter).error());
 	const auto segments = journal::segments_of(directory_of(options, context));
@@ -220,7 +242,7 @@ void add_journal(CLI::App &app, Context &context)
 	verb->require_subcommand(1);
 	verb->fallthrough();
 	verb->footer("Examples:\n  weir journal init\n  weir journal verify --key 8f3c… --head weir-journal-head:1:…\n"
-		     "  weir journal show --since 1d --reason no_row");
+		     "  weir journal show --since 1d --kind policy,window");
 	const auto add = [&](const char *name, const char *what,
 			     Result<Exit> (*run)(const Options &, const Context &)) {
 		auto *part = verb->add_subcommand(name, what);
@@ -245,7 +267,15 @@ void add_journal(CLI::App &app, Context &context)
 		->add_option("--head", verify_options->heads,
 			     "What weir journal head printed once, and was kept elsewhere; may be given several times")
 		->type_name("LINE");
+	verify_verb
+		->add_option("--since", verify_options->since,
+			     "Only what stands behind the last checkpoint before this moment or age; see below")
+		->type_name("WHEN");
 	verify_verb->footer(
+		"With --since, records before that checkpoint are not looked at, and nothing is proved of them. Its "
+		"own\n"
+		"key is: by the keys of all checkpoints before it, from the first one on; or, without reading what is\n"
+		"older, because a --head that was kept elsewhere is of it. The output says which.\n\n"
 		"Exit status 0 when it is whole, 5 when it is not. Needs neither root nor a running weir.\n"
 		"What comes after the last checkpoint is not signed yet; that it was cut off behind an earlier\n"
 		"one shows by a --head that was kept elsewhere.");

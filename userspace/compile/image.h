@@ -35,6 +35,9 @@ Answer ask(const Image &, const Question &);
 /// The policy that an image carries. Error: not an image, or of another format.
 Result<std::string> text_of(const Image &);
 
+/// By row: how often it decided, since the image was published. None: it is no image that text_of() reads.
+std::vector<std::uint64_t> tallies_of(const Image &);
+
 /// SHA-256 of the canonical text.
 std::array<std::uint8_t, WEIR_DIGEST_SIZE> digest_of(std::string_view text);
 std::string hex(std::span<const std::uint8_t>);

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <sodium/crypto_hash_sha256.h>
 
+#include <cstring>
+
 namespace weir {
 
 Result<std::string> text_of(const Image &image)
@@ -19,6 +21,20 @@ Result<std::string> text_of(const Image &image)
 	if (trailer.lines != image.lines.size() || begin + trailer.text_size > image.lines.size() * WEIR_LINE)
 		return fail("the image is damaged: its parts do not fit its size");
 	return std::string(reinterpret_cast<const char *>(image.lines.data()) + begin, trailer.text_size);
+}
+
+std::vector<std::uint64_t> tallies_of(const Image &image)
+{
+	if (!text_of(image))
+		return {};
+	const auto &header = image.header();
+	const auto begin = std::uint64_t{header.tallies} * WEIR_LINE;
+	std::vector<std::uint64_t> tallies(header.row_count);
+	if (begin + tallies.size() * sizeof(std::uint64_t) > image.lines.size() * WEIR_LINE)
+		return {};
+	std::memcpy(tallies.data(), reinterpret_cast<const char *>(image.lines.data()) + begin,
+		    tallies.size() * sizeof(std::uint64_t));
+	return tallies;
 }
 
 std::array<std::uint8_t, WEIR_DIGEST_SIZE> digest_of(std::string_view text)

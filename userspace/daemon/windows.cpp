@@ -46,6 +46,17 @@ std::uint64_t first_end(const BoundPolicy &policy)
 	return first;
 }
 
+/// How often the window's rows decided since this policy was published.
+std::uint64_t decided_by(const std::string &window, const BoundPolicy &policy,
+			 const std::vector<std::uint64_t> &tallies)
+{
+	std::uint64_t sum = 0;
+	for (std::size_t row = 0; row < std::min(policy.rows.size(), tallies.size()); ++row)
+		if (policy.rows[row].window == window)
+			sum += tallies[row];
+	return sum;
+}
+
 } // namespace
 
 Windows::Windows(kernel::Where where)
@@ -108,7 +119,8 @@ void Windows::end(Records &records)
 	if (cut)
 		for (const auto &opening : before->openings)
 			if (opening.closed == 0 && opening.deadline <= now)
-				cut_[key_of(opening)] = cut->connections.size();
+				cut_[key_of(opening)] = {cut->connections.size(),
+							 decided_by(opening.window, *before, tallies_of(*image))};
 	constexpr int patience = 0; // while it waited for others, no event would be read
 	const auto changed = kernel::change(
 		where_,
@@ -190,8 +202,10 @@ bool Windows::tell_end(Records &records, const Opening &opening, audit::WindowCh
 	change.at = opening.closed != 0 ? opening.closed : change.until;
 	change.by = opening.closed_by;
 	change.reason = opening.closed_reason;
-	if (const auto cut = cut_.find(key_of(opening)); cut != cut_.end())
-		change.cut = cut->second;
+	if (const auto cut = cut_.find(key_of(opening)); cut != cut_.end()) {
+		change.cut = cut->second.cut;
+		change.decided = cut->second.decided;
+	}
 	if (!goes_on && !put(records, change))
 		return false;
 	told.ended = true;

@@ -56,7 +56,11 @@ private:
 	std::uint64_t next_ = 0; ///< boot clock, ns: the first row that ends; 0: none
 	std::vector<Opening> openings_;
 	std::map<Key, Told> told_;
-	std::map<Key, std::uint64_t> cut_; ///< connections, of what ended just now
+	struct Ended {
+		std::uint64_t cut = 0; ///< connections
+		std::uint64_t decided = 0; ///< by its rows
+	};
+	std::map<Key, Ended> cut_; ///< of what ended just now
 	bool unwritten_ = false; ///< told_ is not noted yet
 	std::uint64_t retry_ = 0; ///< boot clock, ns: when end() is tried again
 	Complaint complaint_;

@@ -65,6 +65,21 @@ int severity_of(unsigned syslog_severity)
 	return severities.at(syslog_severity);
 }
 
+/// CEF bounds a string of the site's own: 4000 characters.
+std::string joined(const Json &list)
+{
+	constexpr std::size_t most = 4000;
+	std::string all;
+	for (const auto &each : list)
+		if (each.is_string())
+			all += (all.empty() ? "" : "; ") + each.get<std::string>();
+	if (all.size() > most) {
+		all.resize(most - 4);
+		all += " ...";
+	}
+	return all;
+}
+
 void add_end(Extension &out, const Json &record, bool source)
 {
 	const std::string name = source ? "source" : "destination";
@@ -84,6 +99,32 @@ void add_process(Extension &out, const Json &record, bool source)
 	out.add(source ? "suid" : "duid", text(record, "user.id"));
 	out.add(source ? "suser" : "duser", text(record, "user.name"));
 	out.add("filePath", text(record, "process.executable"));
+}
+
+/// What is in a journal only. False: it is none of that.
+bool add_evidence(Extension &out, const Json &record)
+{
+	const auto dataset = text(record, "event.dataset");
+	if (dataset == "weir.policy") {
+		out.add("src", text(record, "weir.policy.by.ssh_from"));
+		out.add_labelled("cs1", "policyDigest", text(record, "weir.policy.after.digest"));
+		out.add_labelled("cs2", "policyDigestBefore", text(record, "weir.policy.before.digest"));
+		out.add_labelled("cs4", "opened", joined(at(record, "weir.policy.opened")));
+		out.add_labelled("cs5", "closed", joined(at(record, "weir.policy.closed")));
+		out.add_labelled("cn1", "generation", text(record, "weir.policy.after.generation"));
+	} else if (dataset == "weir.integrity") {
+		out.add_labelled("cs1", "policyDigest", text(record, "weir.integrity.policy.digest"));
+		out.add_labelled("cs4", "problem", text(record, "weir.integrity.problem"));
+		out.add("fname", text(record, "weir.integrity.path"));
+	} else if (dataset == "weir.checkpoint") {
+		out.add_labelled("cs1", "previousHash", text(record, "journal.previous"));
+		out.add_labelled("cs2", "nextKey", text(record, "journal.next_key"));
+		out.add_labelled("cs4", "signature", text(record, "journal.signature"));
+		out.add_labelled("cn1", "records", text(record, "weir.checkpoint.records"));
+	} else {
+		return dataset == "weir.journal";
+	}
+	return true;
 }
 
 } // namespace
@@ -118,13 +159,15 @@ std::string cef(const Json &record, std::string_view line)
 	}
 	add_process(fields, record, out || !violation);
 	fields.add("externalId", text(record, "journal.sequence"));
-	fields.add_labelled("cs1", "policyDigest", text(record, "weir.policy.digest"));
-	fields.add_labelled("cs2", "gate", text(record, "weir.gate"));
 	fields.add_labelled("cs3", "instance", text(record, "weir.instance"));
-	fields.add_labelled("cs4", "cgroup", text(record, "weir.cgroup.path"));
-	fields.add_labelled("cs5", "row", text(record, "rule.id"));
+	if (!add_evidence(fields, record)) {
+		fields.add_labelled("cs1", "policyDigest", text(record, "weir.policy.digest"));
+		fields.add_labelled("cs2", "gate", text(record, "weir.gate"));
+		fields.add_labelled("cs4", "cgroup", text(record, "weir.cgroup.path"));
+		fields.add_labelled("cs5", "row", text(record, "rule.id"));
+		fields.add_labelled("cn1", "generation", text(record, "weir.generation"));
+	}
 	fields.add_labelled("cs6", "window", text(record, "weir.window.name"));
-	fields.add_labelled("cn1", "generation", text(record, "weir.generation"));
 	fields.add_labelled("cn2", "eventsLost", text(record, "weir.events.lost"));
 	fields.add("msg", summary.sentence);
 	return fmt::format("CEF:0|weir|weir|{}|{}|{}|{}|{}", escaped(WEIR_VERSION, true), escaped(id, true),

@@ -28,10 +28,14 @@ constexpr std::size_t clock_width = std::string_view("12:03:04.123 ").size();
 unsigned severity_of(const Json &record)
 {
 	const auto dataset = text(record, "event.dataset");
-	if (dataset == "weir.loss" || dataset == "weir.integrity")
+	const auto outcome = text(record, "event.outcome");
+	if (dataset == "weir.loss" || (dataset == "weir.integrity" && outcome != "success") ||
+	    text(record, "event.action") == "policy_unexplained")
 		return 3;
-	if (text(record, "event.outcome") == "failure" || text(record, "weir.verdict") == "refused")
+	if (outcome == "failure" || outcome == "unknown" || text(record, "weir.verdict") == "refused")
 		return 4;
+	if (dataset == "weir.checkpoint")
+		return 6;
 	return 5;
 }
 

@@ -15,7 +15,7 @@ namespace weir::formats {
 
 enum class Format : std::uint8_t {
 	ecs,    ///< Elastic Common Schema, as the daemon writes it
-	ocsf,   ///< Open Cybersecurity Schema Framework 1.4: Network Activity and Detection Finding, as JSON
+	ocsf,   ///< Open Cybersecurity Schema Framework 1.4: Network Activity, Detection Finding and others, as JSON
 	cef,    ///< ArcSight's Common Event Format, version 0
 	syslog, ///< RFC 5424, with structured data
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // OCSF 1.4 (https://schema.ocsf.io/1.4.0): what was refused is Network Activity (4001), with the profiles of hosts and
-// of security controls; all else, which says that something changed or went wrong, is a Detection Finding (2004).
+// of security controls; changes of the policy and of windows are Entity Management (3004), with who and what was before;
+// that the recording began or ended is Application Lifecycle (6002), a checkpoint the Base Event (0). All else, which
+// says that something is not as it should be, is a Detection Finding (2004).
 #include "formats/convert.h"
 
 #include "audit/events_view.h"
@@ -176,21 +178,109 @@ Json network_activity(const Json &record, const Summary &summary)
 	return event;
 }
 
+/// Who changed something, at which terminal and from where, as the record says it.
+Json changer(const Json &record)
+{
+	auto who = user(record);
+	put_text(who, "uid", text(record, "weir.policy.by.login_uid"));
+	if (who.empty())
+		return {{"app_name", "weir"}}; // the daemon, or time
+	Json out = {{"user", std::move(who)}};
+	if (const auto terminal = text(record, "weir.policy.by.terminal"); !terminal.empty())
+		out["session"] = {{"terminal", terminal}};
+	return out;
+}
+
+/// The policy, or a window of it, is created, updated or deleted by somebody. What it was and what it is now.
+Json entity_management(const Json &record, const Summary &summary)
+{
+	const bool window = text(record, "event.dataset") == "weir.window";
+	const auto action = text(record, "event.action");
+	const auto state = [&](const std::string &when) {
+		Json out = {{"name", text(record, "weir.instance")}, {"type", "policy"}};
+		put_text(out, "uid", text(record, "weir.policy." + when + ".digest"));
+		put_text(out, "version", text(record, "weir.policy." + when + ".generation"));
+		return out;
+	};
+	const auto is_none = [&](const std::string &when) { // unknown isn't none
+		const auto &generation = at(record, "weir.policy." + when + ".generation");
+		return generation.is_number_integer() && generation == 0;
+	};
+	const bool created = window ? action == "window_opened" : is_none("before");
+	const bool deleted = window ? action == "window_closed" || action == "window_expired" : is_none("after");
+	auto event = common(record, 3, 3004, created ? 1 : deleted ? 4 : 3);
+	event["category_name"] = "Identity & Access Management";
+	event["class_name"] = "Entity Management";
+	event["metadata"] = metadata(record, {"host"});
+	event["severity_id"] = summary.severity <= 4 ? 3 : 1;
+	event["status_id"] = text(record, "event.outcome") == "success" ? 1 : 0;
+	event["message"] = summary.sentence;
+	event["actor"] = changer(record);
+	if (const auto from = text(record, "weir.policy.by.ssh_from"); !from.empty())
+		event["src_endpoint"] = {{"ip", from}};
+	if (window) {
+		event["entity"] = {{"name", text(record, "weir.window.name")}, {"type", "window"}};
+		put_text(event, "comment", text(record, "weir.window.reason"));
+		return event;
+	}
+	event["entity"] = state(created ? "after" : "before");
+	if (!deleted && !created)
+		event["entity_result"] = state("after");
+	return event;
+}
+
+/// That the recording began or ended, as it should.
+Json application_lifecycle(const Json &record, const Summary &summary)
+{
+	auto event = common(record, 6, 6002, text(record, "event.action") == "recording_began" ? 3 : 4);
+	event["category_name"] = "Application Activity";
+	event["class_name"] = "Application Lifecycle";
+	event["metadata"] = metadata(record, {"host"});
+	event["severity_id"] = 1;
+	event["status_id"] = 1;
+	event["message"] = summary.sentence;
+	event["app"] = event["metadata"]["product"];
+	return event;
+}
+
+/// A checkpoint, which is no activity of anybody's: the base event, with its place and signature.
+Json base_event(const Json &record, const Summary &summary)
+{
+	auto event = common(record, 0, 0, 99);
+	event["category_name"] = "Uncategorized";
+	event["class_name"] = "Base Event";
+	event["activity_name"] = text(record, "event.action");
+	event["metadata"] = metadata(record, {"host"});
+	event["severity_id"] = 1;
+	event["status_id"] = 1;
+	event["message"] = summary.sentence;
+	event["unmapped"]["journal"] = at(record, "journal");
+	return event;
+}
+
+/// One of its kind: no two records of an instance have the time, the action and the subject in common. What was found
+/// in the kernel and is well again is one finding, that is closed.
+std::string finding_id(const Json &record)
+{
+	const auto problem = text(record, "weir.integrity.problem");
+	const auto begin = text(record, "weir.instance") + ":";
+	return problem.empty() ? begin + text(record, "event.action") + ":" + text(record, "@timestamp")
+			       : begin + "integrity:" + problem;
+}
+
 Json detection_finding(const Json &record, const Summary &summary)
 {
-	auto event = common(record, 2, 2004, 1);
+	const auto action = text(record, "event.action");
+	const bool closed = action == "as_published";
+	auto event = common(record, 2, 2004, closed ? 3 : 1);
 	event["category_name"] = "Findings";
 	event["class_name"] = "Detection Finding";
 	event["metadata"] = metadata(record, {"host"});
 	event["severity_id"] = summary.severity <= 3 ? 4 : summary.severity == 4 ? 3 : 1;
-	event["status_id"] = 1;
+	event["status_id"] = closed ? 4 : 1;
 	event["message"] = summary.sentence;
 	event["is_alert"] = summary.severity <= 4;
-	const auto action = text(record, "event.action");
-	// One of its kind: no two records of an instance have the time, the action and the subject in common.
-	Json info = {{"uid", text(record, "weir.instance") + ":" + action + ":" + text(record, "@timestamp")},
-		     {"title", action},
-		     {"types", {text(record, "event.dataset")}}};
+	Json info = {{"uid", finding_id(record)}, {"title", action}, {"types", {text(record, "event.dataset")}}};
 	put_text(info, "desc", audit::printable(text(record, "event.reason")));
 	put_time(info, "created_time", record, "@timestamp");
 	event["finding_info"] = std::move(info);
@@ -201,13 +291,27 @@ Json detection_finding(const Json &record, const Summary &summary)
 	return event;
 }
 
+Json event_of(const Json &record, const Summary &summary)
+{
+	const auto dataset = text(record, "event.dataset"), action = text(record, "event.action");
+	if (dataset == "weir.violation")
+		return network_activity(record, summary);
+	if (dataset == "weir.window" || (dataset == "weir.policy" && action != "policy_unexplained"))
+		return entity_management(record, summary);
+	if (dataset == "weir.journal" && text(record, "event.outcome") == "success" &&
+	    (action == "recording_began" || action == "recording_ended"))
+		return application_lifecycle(record, summary);
+	if (dataset == "weir.checkpoint")
+		return base_event(record, summary);
+	return detection_finding(record, summary);
+}
+
 } // namespace
 
 std::string ocsf(const Json &record, std::string_view line)
 {
 	const auto summary = summary_of(record, line);
-	const auto event = text(record, "event.dataset") == "weir.violation" ? network_activity(record, summary)
-									     : detection_finding(record, summary);
+	const auto event = event_of(record, summary);
 	// ASCII: a name that steers a terminal goes out as \uXXXX, as it came in.
 	return event.dump(-1, ' ', true, Json::error_handler_t::replace);
 }

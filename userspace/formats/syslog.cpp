@@ -31,8 +31,12 @@ void append_value(std::string &out, std::string_view text)
 	}
 }
 
+/// Of a long one its last parts: the first ones say what the record's kind says already.
 std::string name_from(std::string_view text)
 {
+	for (auto dot = text.find('.'); text.size() > longest_name && dot != std::string_view::npos;
+	     dot = text.find('.'))
+		text.remove_prefix(dot + 1);
 	std::string name(text.substr(0, longest_name));
 	std::ranges::replace_if(
 		name, [](char c) { return c <= ' ' || c > '~' || c == '=' || c == ']' || c == '"'; }, '_');

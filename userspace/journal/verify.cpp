@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 
 namespace weir::journal {
 namespace {
@@ -25,6 +27,35 @@ std::string timestamp_of(std::string_view line)
 		return "";
 	const auto rest = line.substr(begin.size());
 	return std::string(rest.substr(0, std::min(rest.find('"'), rest.size())));
+}
+
+/// UNIX time, ns, of a time as records have it ("2026-11-24T12:03:04.123456789Z"); nullopt: it is none.
+std::optional<std::int64_t> time_of(std::string_view text)
+{
+	const auto number = [&](std::size_t at, std::size_t size) {
+		int value = 0;
+		const auto part = text.substr(at, size);
+		const auto read = std::from_chars(part.data(), part.data() + part.size(), value);
+		return read.ptr == part.data() + part.size() ? value : -1;
+	};
+	constexpr std::string_view shape = "2026-11-24T12:03:04.123456789Z";
+	if (text.size() != shape.size())
+		return std::nullopt;
+	using namespace std::chrono;
+	const year_month_day date{year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
+				  day(static_cast<unsigned>(number(8, 2)))};
+	const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2), rest = number(20, 9);
+	if (!date.ok() || hour < 0 || minute < 0 || second < 0 || rest < 0)
+		return std::nullopt;
+	return (sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + hour * 3600 + minute * 60 + second) *
+		       1'000'000'000 +
+	       rest;
+}
+
+bool may_be_checkpoint(std::string_view line)
+{
+	constexpr std::size_t tail = 160; // the signature and what is around it
+	return line.substr(line.size() > tail ? line.size() - tail : 0).contains("\"signature\":\"");
 }
 
 /// Goes along the chain.
@@ -48,6 +79,39 @@ public:
 	}
 	[[nodiscard]] bool goes_on() const { return verdict.findings.size() < most_findings; }
 
+	/// A line that is not looked at but for its key, where it is a checkpoint of a time before `since`. False: it is one
+	/// of a later time.
+	bool passed(std::string_view line, bool has_end, std::int64_t since)
+	{
+		line_++;
+		const auto link = has_end && may_be_checkpoint(line) ? link_of(line) : std::nullopt;
+		if (!link || !link->is_checkpoint)
+			return true;
+		auto at = timestamp_of(line);
+		if (const auto time = time_of(at); !time || *time > since)
+			return false;
+		if (link->sequence <= sequence_)
+			find(Fault::misplaced, link->sequence, "the checkpoints are not in their order");
+		check_signature(line, *link);
+		begin(line, *link);
+		verdict.rest->at = std::move(at);
+		verdict.rest->followed++;
+		note_head();
+		return goes_on();
+	}
+	/// The checkpoint that a head is of: what stands before it need not be known.
+	void begin_at(std::string_view line, const Link &link)
+	{
+		begin(line, link);
+		verdict.rest->at = timestamp_of(line);
+		verdict.rest->by_head = true;
+		key_ = link.next;
+		note_head();
+	}
+	/// What follows is read from behind this line of the segment.
+	void go_on_behind(std::uint64_t line) { line_ = line; }
+	[[nodiscard]] std::uint64_t line() const { return line_; }
+
 	/// A checkpoint of a segment that retention took away.
 	bool retired(std::string_view line, std::uint64_t before)
 	{
@@ -65,6 +129,8 @@ public:
 		sequence_ = link->sequence;
 		hash_ = hash_of(line);
 		verdict.retired = sequence_;
+		if (verdict.rest)
+			verdict.rest->followed++;
 		sums_.take(line);
 		note_head();
 		return goes_on();
@@ -107,6 +173,8 @@ public:
 	{
 		line_ = 0;
 		for (const auto &head : question_.heads) {
+			if (verdict.rest && verdict.rest->by_head && head.sequence < verdict.rest->checkpoint)
+				continue; // of what was not looked at
 			if (head.key != hex(first_).substr(0, 16)) {
 				find(Fault::other_head, head.sequence, "the head is of another journal");
 			} else if (head.sequence > sequence_) {
@@ -121,6 +189,17 @@ public:
 	}
 
 private:
+	/// All before this checkpoint is behind.
+	void begin(std::string_view line, const Link &link)
+	{
+		sequence_ = link.sequence;
+		hash_ = hash_of(line);
+		sums_.take(line);
+		verdict.rest->checkpoint = link.sequence;
+		verdict.covered = verdict.last = link.sequence;
+		verdict.covered_at = timestamp_of(line);
+		verdict.head = head_of(first_, sequence_, hash_);
+	}
 	void check_place(const Link &link)
 	{
 		const auto wanted = sequence_ + 1;
@@ -179,6 +258,80 @@ private:
 	std::vector<std::uint64_t> met_; ///< numbers of the heads that were found
 };
 
+/// Where reading begins: behind so many lines of a segment.
+struct Begin {
+	std::size_t segment = 0;
+	std::uint64_t line = 0;
+};
+
+/// At the latest checkpoint, not after `since`, that a given head is of. No line: at none.
+Begin begin_at_head(Walk &walk, const Question &question, const std::vector<Segment> &segments)
+{
+	auto heads = question.heads;
+	std::ranges::sort(heads, std::greater(), &Head::sequence);
+	for (const auto &head : heads) {
+		const auto after = std::ranges::upper_bound(segments, head.sequence, {}, &Segment::first);
+		if (after == segments.begin())
+			continue;
+		Begin begin{static_cast<std::size_t>(after - segments.begin()) - 1, 0};
+		bool found = false;
+		const auto wanted = fmt::format("\"journal\":{{\"sequence\":{},", head.sequence);
+		(void)read_lines(segments[begin.segment], [&](std::string_view line, bool has_end) {
+			begin.line++;
+			if (!has_end || !may_be_checkpoint(line) || !line.contains(wanted))
+				return true;
+			const auto link = link_of(line);
+			const auto time = time_of(timestamp_of(line));
+			found = link && link->is_checkpoint && link->sequence == head.sequence &&
+				hash_of(line) == head.hash && time && *time <= *question.since;
+			if (found)
+				walk.begin_at(line, *link);
+			return false;
+		});
+		if (found)
+			return begin;
+	}
+	return {};
+}
+
+void read_retired(Walk &walk, const Question &question, const std::vector<Segment> &segments)
+{
+	const Segment retired{question.directory + "/retired.jsonl", 0, false, 0};
+	std::error_code ignored;
+	if (!std::filesystem::exists(retired.path, ignored))
+		return;
+	walk.enter(retired.path);
+	const auto before = segments.empty() ? UINT64_MAX : segments.front().first;
+	if (const auto read = read_lines(retired, [&](auto line, bool) { return walk.retired(line, before); }); !read)
+		walk.find(Fault::damaged, 0, read.error().message);
+}
+
+/// Follows the keys of the checkpoints to the last one that is not after `since`. No line: there is none in a segment.
+Begin pass(Walk &walk, std::int64_t since, const std::vector<Segment> &segments, const Progress &progress,
+	   std::uint64_t all)
+{
+	Begin begin;
+	std::uint64_t done = 0;
+	for (std::size_t i = 0; i < segments.size(); i++) {
+		walk.enter(segments[i].path, segments[i].first);
+		bool before = true;
+		const auto read = read_lines(segments[i], [&](std::string_view line, bool has_end) {
+			const auto checkpoint = walk.verdict.rest->checkpoint;
+			before = walk.passed(line, has_end, since);
+			if (walk.verdict.rest->checkpoint != checkpoint)
+				begin = {i, walk.line()};
+			return before;
+		});
+		if (!read)
+			walk.find(Fault::damaged, 0, read.error().message);
+		if (!before)
+			break;
+		if (progress)
+			progress(done += segments[i].size, all);
+	}
+	return begin;
+}
+
 } // namespace
 
 const char *name_of(Fault fault)
@@ -211,7 +364,7 @@ Result<Head> parse_head(std::string_view text)
 	return head;
 }
 
-Result<Verdict> verify(const Question &question, const std::function<void(std::uint64_t, std::uint64_t)> &progress)
+Result<Verdict> verify(const Question &question, const Progress &progress)
 {
 	use_sodium();
 	const auto own = read_first_key(question.directory);
@@ -229,28 +382,35 @@ Result<Verdict> verify(const Question &question, const std::function<void(std::u
 	for (const auto &each : *segments)
 		all += each.size;
 
-	const Segment retired{question.directory + "/retired.jsonl", 0, false, 0};
-	std::error_code ignored;
-	if (std::filesystem::exists(retired.path, ignored)) {
-		walk.enter(retired.path);
-		const auto before = segments->empty() ? UINT64_MAX : segments->front().first;
-		if (const auto read = read_lines(retired, [&](auto line, bool) { return walk.retired(line, before); });
-		    !read)
-			walk.find(Fault::damaged, 0, read.error().message);
+	auto begin = Begin{};
+	if (question.since) {
+		walk.verdict.rest.emplace();
+		begin = begin_at_head(walk, question, *segments);
 	}
+	if (begin.line == 0)
+		read_retired(walk, question, *segments);
+	if (begin.line == 0 && question.since)
+		begin = pass(walk, *question.since, *segments, progress, all);
 	std::uint64_t done = 0;
-	for (const auto &each : *segments) {
+	for (std::size_t i = 0; i < segments->size(); done += (*segments)[i++].size) {
+		if (i < begin.segment)
+			continue;
+		const auto &each = (*segments)[i];
 		walk.enter(each.path, each.first);
-		std::uint64_t bytes = 0;
+		std::uint64_t bytes = 0, skip = i == begin.segment ? begin.line : 0;
+		walk.go_on_behind(skip);
 		const auto read = read_lines(each, [&](std::string_view line, bool has_end) {
 			bytes += line.size() + 1;
+			if (skip != 0) {
+				skip--;
+				return true;
+			}
 			if (progress && walk.verdict.records % 8192 == 0)
 				progress(done + std::min(bytes, each.size), all);
 			return walk.record(line, has_end);
 		});
 		if (!read)
 			walk.find(Fault::damaged, 0, read.error().message);
-		done += each.size;
 	}
 	walk.finish();
 	if (progress)

@@ -43,6 +43,14 @@ struct Finding {
 	std::string text;           ///< for people
 };
 
+/// What a verdict since some time rests on: the checkpoint that verifying began at.
+struct Rest {
+	std::uint64_t checkpoint = 0; ///< its number; 0: there is none before that time, and all was verified
+	std::string at;               ///< its @timestamp
+	std::uint64_t followed = 0;   ///< checkpoints before it whose keys were followed, from the first key
+	bool by_head = false;         ///< instead of that: it is the one that a given head is of
+};
+
 struct Verdict {
 	std::vector<Finding> findings; ///< in their order; empty: all is well. At most `most_findings`
 	std::uint64_t records = 0;
@@ -53,6 +61,7 @@ struct Verdict {
 	std::string covered_at;        ///< its @timestamp
 	std::uint64_t retired = 0;     ///< records that retention took away
 	std::string head;              ///< of the last checkpoint
+	std::optional<Rest> rest{};    ///< where Question::since was given
 };
 
 constexpr std::size_t most_findings = 20;
@@ -61,9 +70,15 @@ struct Question {
 	std::string directory;
 	std::optional<PublicKey> key{}; ///< the auditor's; absent: the journal's own first-key, which proves less
 	std::vector<Head> heads{};
+	/// UNIX time, ns: what stands before the last checkpoint that is not after it is not looked at, but for the keys
+	/// of its checkpoints; or not at all, where a head is of such a checkpoint.
+	std::optional<std::int64_t> since{};
 };
 
-/// `progress` is told the bytes that are read and all that there are. Error: there is no journal to be read.
-Result<Verdict> verify(const Question &, const std::function<void(std::uint64_t, std::uint64_t)> &progress = {});
+/// Is told the bytes that are read and all that there are.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
+/// Error: there is no journal to be read.
+Result<Verdict> verify(const Question &, const Progress &progress = {});
 
 } // namespace weir::journal

@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t most_details = 6;
 constexpr std::size_t most_keys = 50'000; ///< peers, processes: a flood of forged addresses is one entry more
+constexpr std::int64_t slack = 5'000'000'000; ///< ns: a change is recorded when it is done
 constexpr const char *others = "(others)";
 
 Tally &tally_of(std::map<std::string, Tally> &all, const std::string &key)
@@ -100,6 +101,12 @@ void Collector::line(std::string_view line)
 		policy(record, time); // what was in force at the start was put there before it
 	if (dataset == "weir.window")
 		window(record, time);
+	if (dataset == "weir.integrity" && time < report_.until)
+		integrity(record, time); // it may have begun before
+	if (dataset == "weir.journal")
+		journal(record, time);
+	if (ended_ != 0 && time > ended_ && dataset != "weir.checkpoint")
+		ended_ = 0;
 	if (dataset == "weir.violation" && !in_time) {
 		// What a counter of sums had counted before is not of this time.
 		if (const auto total = number(record, "weir.count_total"); total != 0 && time < report_.since)
@@ -119,20 +126,78 @@ void Collector::line(std::string_view line)
 	if (dataset == "weir.violation") {
 		violation(record, time);
 	} else if (dataset == "weir.loss") {
-		auto &gap = report_.gaps.emplace_back(note);
-		gap.text = fmt::format("{} refusals could not be reported, {} could not be written since that run "
-				       "began: {}",
-				       number(record, "weir.events.lost_since"),
-				       number(record, "weir.events.discarded"), note.text);
+		gap(time, time, "refusals without a record",
+		    fmt::format("{} refusals could not be reported, {} could not be written since that run began: {}",
+				number(record, "weir.events.lost_since"), number(record, "weir.events.discarded"),
+				note.text));
 	} else if (dataset == "weir.integrity") {
 		report_.alarms.push_back(note);
-		if (const auto problem = text(record, "weir.integrity.problem"); !problem.empty())
-			report_.alarms.back().text += ": " + problem;
-	} else if (dataset == "weir.journal" || dataset == "weir.sink" ||
-		   (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0)) {
-		report_.gaps.push_back(note);
-	} else if (dataset != "weir.window" && dataset != "weir.policy" && dataset != "weir.checkpoint") {
+	} else if (dataset == "weir.sink") {
+		gap(time, time, "a sink", note.text);
+	} else if (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0) {
+		gap(time - static_cast<std::int64_t>(number(record, "weir.component.gap_us")) * 1000, time,
+		    "a component was not held", note.text);
+	} else if (dataset == "weir.checkpoint") {
+		checkpoint(record);
+	} else if (dataset != "weir.window" && dataset != "weir.policy" && dataset != "weir.journal") {
 		(failed ? report_.alarms : report_.changes).push_back(note);
+	}
+}
+
+void Collector::gap(std::int64_t from, std::int64_t to, std::string kind, std::string text)
+{
+	if (from < report_.until && (to == 0 || to >= report_.since))
+		report_.gaps.push_back({.from = from, .to = to, .kind = std::move(kind), .text = std::move(text)});
+}
+
+void Collector::journal(const Json &record, std::int64_t time)
+{
+	const auto action = text(record, "event.action"), sentence = text(record, "event.reason");
+	if (action == "recording_began") {
+		if (const auto last = time_of(record, "weir.journal.last_record"); last != 0 && last < time)
+			gap(last, time,
+			    at(record, "weir.journal.ended") == Json(true) ? "no recorder ran"
+									   : "the recorder broke off",
+			    sentence);
+	} else if (action == "recording_ended") {
+		ended_ = time;
+	} else if (action == "recording_paused") {
+		const auto &seconds = at(record, "weir.journal.seconds");
+		const auto length = seconds.is_number() ? static_cast<std::int64_t>(seconds.get<double>() * 1e9) : 0;
+		gap(time - length, time,
+		    at(record, "weir.journal.stuck") == Json(true) ? "nothing could be written"
+								   : "the recorder stood still",
+		    sentence);
+	} else {
+		gap(time, time, action == "clock_set" ? "the clock was set" : "counters began anew", sentence);
+	}
+}
+
+void Collector::integrity(const Json &record, std::int64_t time)
+{
+	const auto problem = text(record, "weir.integrity.problem");
+	const auto action = text(record, "event.action");
+	if (action == "not_as_published") {
+		tampered_.try_emplace(problem, Gap{.from = time, .to = 0, .kind = "not as published", .text = problem});
+	} else if (const auto open = tampered_.find(problem); action == "as_published" && open != tampered_.end()) {
+		gap(open->second.from, time, open->second.kind, open->second.text);
+		tampered_.erase(open);
+	}
+}
+
+void Collector::checkpoint(const Json &record)
+{
+	const auto &gates = at(record, "weir.checkpoint.gates");
+	if (!gates.is_object())
+		return;
+	for (const auto &[name, gate] : gates.items()) {
+		auto &account = report_.accounts[name];
+		account.judged += number(gate, "refused") + number(gate, "observed");
+		account.recorded += number(gate, "recorded");
+		account.lost += number(gate, "lost");
+		account.discarded += number(gate, "discarded");
+		account.missing += number(gate, "missing");
+		account.waiting = static_cast<std::int64_t>(number(gate, "waiting"));
 	}
 }
 
@@ -170,7 +235,7 @@ void Collector::violation(const Json &record, std::int64_t time)
 		reign(digest, text(record, "weir.generation"), time, false);
 }
 
-void Collector::reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change)
+Reign *Collector::reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change)
 {
 	auto &all = report_.policies;
 	const auto same = std::ranges::find_if(
@@ -181,20 +246,33 @@ void Collector::reign(const std::string &digest, const std::string &generation, 
 			       .first = time,
 			       .last = time,
 			       .from_change = from_change});
-		return;
+		return &all.back();
 	}
 	same->first = from_change ? time : std::min(same->first, time);
 	same->last = std::max(same->last, time);
 	same->from_change = same->from_change || from_change;
+	return &*same;
 }
 
 void Collector::policy(const Json &record, std::int64_t time)
 {
 	const auto generation = text(record, "weir.policy.after.generation");
 	if (const auto digest = text(record, "weir.policy.after.digest"); !digest.empty())
-		reign(digest, generation, time, true);
+		reign(digest, generation, time, true)->observe = at(record, "weir.policy.observe") == Json(true);
+	else if (generation == "0")
+		ends_.emplace_back(time, text(record, "event.reason"));
 	if (time < report_.since)
 		return;
+	std::map<std::string, std::uint64_t> by_window;
+	for (const auto &each : at(record, "weir.policy.used")) {
+		auto &use = report_.used_before[text(each, "row")];
+		use.count += number(each, "count");
+		use.window = text(each, "window");
+		if (!use.window.empty())
+			by_window[use.window] += number(each, "count");
+	}
+	for (const auto &[name, count] : by_window)
+		decided_[name].emplace_back(time, count);
 	Note note{.time = time,
 		  .kind = text(record, "event.action"),
 		  .text = text(record, "event.reason"),
@@ -225,27 +303,57 @@ void Collector::window(const Json &record, std::int64_t time)
 	found->closed_by = text(record, "weir.window.by");
 	found->closed_reason = text(record, "weir.window.reason");
 	found->cut = number(record, "weir.window.connections_cut");
+	if (at(record, "weir.window.decided").is_number_unsigned())
+		found->decided = number(record, "weir.window.decided");
 }
 
 Report Collector::finish()
 {
+	for (auto &[problem, open] : tampered_)
+		gap(open.from, 0, open.kind, open.text);
+	if (ended_ != 0)
+		gap(ended_, 0, "no recorder ran", "the recording ended, and nothing is recorded since");
 	auto report = std::move(report_);
+	std::vector<Gap> gaps;
 	std::erase_if(report.windows, [&](const Window &each) {
 		const auto end = each.ended != 0 ? each.ended : each.until;
 		return each.opened >= report.until || end < report.since;
 	});
 	std::ranges::sort(report.windows, {}, &Window::opened);
 	std::ranges::sort(report.policies, {}, &Reign::first);
-	for (auto *notes : {&report.changes, &report.gaps, &report.alarms})
+	for (auto &each : report.windows)
+		for (const auto &[time, count] : decided_[each.name])
+			// What was counted until a change while it was open, its own end included.
+			if (time >= each.opened && (each.ended == 0 || time <= each.ended + slack))
+				each.decided = each.decided.value_or(0) + count;
+	for (auto *notes : {&report.changes, &report.alarms})
 		std::ranges::stable_sort(*notes, {}, &Note::time);
 	// Of changes that are recorded, one's end is the next one's beginning; the last is in force. What ended before the
 	// time that is asked for is not of it.
 	for (std::size_t i = 0; i < report.policies.size(); i++) {
 		auto &each = report.policies[i];
-		if (each.from_change)
-			each.last = i + 1 < report.policies.size() ? report.policies[i + 1].first : 0;
+		if (!each.from_change)
+			continue;
+		const auto next = i + 1 < report.policies.size() ? report.policies[i + 1].first : 0;
+		each.last = next;
+		for (const auto &[time, why] : ends_)
+			if (time >= each.first && (each.last == 0 || time < each.last)) {
+				each.last = time;
+				gaps.push_back({.from = time, .to = next, .kind = "no policy in force", .text = why});
+			}
+		if (each.observe)
+			gaps.push_back(
+				{.from = each.first,
+				 .to = each.last,
+				 .kind = "only observed",
+				 .text = fmt::format("generation {} reports what it would refuse, and refuses nothing",
+						     each.generation)});
 	}
 	std::erase_if(report.policies, [&](const Reign &each) { return each.last != 0 && each.last < report.since; });
+	for (auto &each : gaps)
+		if (each.from < report.until && (each.to == 0 || each.to >= report.since))
+			report.gaps.push_back(std::move(each));
+	std::ranges::stable_sort(report.gaps, {}, &Gap::from);
 	return report;
 }
 

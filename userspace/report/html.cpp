@@ -3,14 +3,15 @@
 // through escaped(), as a process calls itself what it likes.
 #include "report/report.h"
 
-#include "audit/events_view.h"
-#include "audit/json.h"
+#include "report/page_text.h"
+#include "report/plots.h"
 #include "report/style.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
+#include <vector>
 
 namespace weir::report {
 namespace {
@@ -18,57 +19,13 @@ namespace {
 constexpr std::size_t most_shown = 25; ///< of peers, of processes; the JSON has all
 constexpr std::size_t most_notes = 500;
 
-std::string escaped(std::string_view text)
-{
-	std::string out;
-	for (const char c : audit::printable(text)) {
-		switch (c) {
-		case '&':
-			out += "&amp;";
-			break;
-		case '<':
-			out += "&lt;";
-			break;
-		case '>':
-			out += "&gt;";
-			break;
-		case '"':
-			out += "&quot;";
-			break;
-		case '\'':
-			out += "&#39;";
-			break;
-		default:
-			out += c;
-		}
-	}
-	return out;
-}
+struct Column {
+	const char *name;
+	bool number = false;
+};
 
-/// "2026-11-24 12:03:04": UTC, as the page says once.
-std::string utc(std::int64_t time)
-{
-	if (time == 0)
-		return "–";
-	std::string text;
-	audit::append_time(text, time);
-	text[10] = ' ';
-	return text.substr(0, 19);
-}
-
-/// 1 234 567, with spaces that don't break.
-std::string grouped(std::uint64_t value)
-{
-	auto digits = std::to_string(value);
-	for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-		digits.insert(static_cast<std::size_t>(at), "\u202f");
-	return digits;
-}
-
-std::string joined(const std::set<std::string> &all)
-{
-	return escaped(fmt::format("{}", fmt::join(all, ", ")));
-}
+/// The text of a cell, which is HTML.
+using Cells = std::vector<std::string>;
 
 class Page {
 public:
@@ -78,16 +35,13 @@ public:
 		head();
 		summary();
 		integrity();
+		coverage();
 		policies();
 		matrix();
 		violations();
 		windows();
-		notes("changes", "Changes", report_.changes, "No change is recorded in this time.");
 		notes("alarms", "Alarms", report_.alarms, "Nothing was found that is not as it should be.");
-		notes("gaps", "Gaps in coverage", report_.gaps,
-		      "No loss and no gap is recorded. While no daemon ran, refusals waited in the kernel, or were "
-		      "counted; "
-		      "what had no room is in the next record of a loss.");
+		notes("changes", "Changes", report_.changes, "No change is recorded in this time.");
 		signature();
 		out_ += "</main>\n</body>\n</html>\n";
 		return std::move(out_);
@@ -99,7 +53,10 @@ private:
 	{
 		fmt::format_to(std::back_inserter(out_), format, std::forward<Values>(values)...);
 	}
-	void section(const char *id, const char *title) { put("<section id=\"{}\">\n<h2>{}</h2>\n", id, title); }
+	void section(const char *id, const char *title)
+	{
+		put("<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n", id, title);
+	}
 	void end_section() { out_ += "</section>\n"; }
 
 	void head()
@@ -133,14 +90,19 @@ private:
 		card(grouped(report_.windows.size()), "windows");
 		card(grouped(report_.alarms.size()), "alarms", report_.alarms.empty() ? "good" : "bad");
 		card(grouped(report_.gaps.size()), "gaps in coverage", report_.gaps.empty() ? "good" : "warn");
-		const auto &integrity = report_.integrity;
-		card(integrity.state == Integrity::State::good  ? "intact"
-		     : integrity.state == Integrity::State::bad ? "not intact"
-								: "not proved",
-		     "record",
-		     integrity.state == Integrity::State::good  ? "good"
-		     : integrity.state == Integrity::State::bad ? "bad"
-								: "warn");
+		switch (report_.integrity.state) {
+		case Integrity::State::good:
+			card("intact", "record", "good");
+			break;
+		case Integrity::State::own_key:
+			card("intact, by its own key", "record", "warn");
+			break;
+		case Integrity::State::bad:
+			card("not intact", "record", "bad");
+			break;
+		case Integrity::State::not_checked:
+			card("not proved", "record", "warn");
+		}
 		out_ += "</div>\n";
 		out_ += "<dl>\n";
 		put("<dt>Instance</dt><dd>{}</dd>\n", escaped(report_.instance));
@@ -162,107 +124,166 @@ private:
 		    : integrity.state == Integrity::State::bad ? "bad"
 							       : "warn",
 		    escaped(integrity.text));
-		if (!integrity.fingerprint.empty())
-			put("<dl><dt>Key</dt><dd><code>{}</code></dd>\n<dt>Checkpoint</dt><dd><code>{}</code></dd></"
-			    "dl>\n",
-			    escaped(integrity.fingerprint), escaped(integrity.checkpoint));
 		if (!integrity.findings.empty()) {
 			out_ += "<ul>\n";
 			for (const auto &finding : integrity.findings)
 				put("<li>{}</li>\n", escaped(finding));
 			out_ += "</ul>\n";
 		}
+		if (!integrity.fingerprint.empty()) {
+			put("<dl>\n<dt>Fingerprint of the first key</dt><dd><code>{}</code></dd>\n",
+			    escaped(integrity.fingerprint));
+			if (!integrity.checkpoint.empty())
+				put("<dt>Last checkpoint</dt><dd>{}<br/><code>{}</code></dd>\n",
+				    escaped(integrity.checkpoint_at), escaped(integrity.checkpoint));
+			put("<dt>Verified</dt><dd>{} records, {} checkpoints{}</dd>\n</dl>\n",
+			    grouped(integrity.records), grouped(integrity.checkpoints),
+			    integrity.after == 0 ? ""
+						 : fmt::format("; the last {} records are not signed yet",
+							       grouped(integrity.after)));
+		}
+		accounts();
 		end_section();
 	}
 
-	void begin_table(std::initializer_list<const char *> names)
+	/// Where every refusal of this time went.
+	void accounts()
 	{
-		out_ += "<div class=\"scroll\"><table>\n<thead><tr>";
-		for (const auto *name : names) // a hash marks numbers
-			put("<th scope=\"col\"{}>{}</th>", name[0] == '#' ? " class=\"n\"" : "",
-			    name[0] == '#' ? name + 1 : name);
-		out_ += "</tr></thead>\n<tbody>\n";
+		if (report_.accounts.empty())
+			return;
+		std::vector<Cells> rows;
+		for (const auto &[gate, sums] : report_.accounts)
+			rows.push_back({escaped(gate), grouped(sums.judged), grouped(sums.recorded), grouped(sums.lost),
+					grouped(sums.discarded + sums.missing),
+					grouped(static_cast<std::uint64_t>(sums.waiting))});
+		out_ += "<h3>Every refusal accounted for</h3>\n<p>As the checkpoints of this time state it: what the "
+			"kernel counted, and what became of it. Lost: refused all the same, without a record, as the "
+			"kernel's buffer was full. Missing: went with a recorder that was killed.</p>\n";
+		table({{"Gate"},
+		       {"Counted", true},
+		       {"In records", true},
+		       {"Lost", true},
+		       {"Missing", true},
+		       {"Still waiting", true}},
+		      rows);
 	}
-	void end_table() { out_ += "</tbody></table></div>\n"; }
+
+	/// The first cell of a row is its header.
+	void table(const std::vector<Column> &columns, const std::vector<Cells> &rows,
+		   const std::function<bool(std::size_t)> &is_dim = {})
+	{
+		out_ += "<table>\n<thead><tr>";
+		for (const auto &column : columns)
+			put("<th scope=\"col\"{}>{}</th>", column.number ? " class=\"n\"" : "", column.name);
+		out_ += "</tr></thead>\n<tbody>\n";
+		for (std::size_t row = 0; row < rows.size(); row++) {
+			put("<tr{}>", is_dim && is_dim(row) ? " class=\"dim\"" : "");
+			for (std::size_t i = 0; i < rows[row].size(); i++)
+				put("<{0}{1} data-name=\"{2}\">{3}{4}{5}</{6}>", i == 0 ? "th scope=\"row\"" : "td",
+				    columns.at(i).number ? " class=\"n\"" : "", columns[i].name,
+				    rows[row][i].empty() ? "" : "<div>", rows[row][i],
+				    rows[row][i].empty() ? "" : "</div>", i == 0 ? "th" : "td");
+			out_ += "</tr>\n";
+		}
+		out_ += "</tbody></table>\n";
+	}
 	void none(const char *text) { put("<p class=\"none\">{}</p>\n", text); }
+
+	void coverage()
+	{
+		section("coverage", "Coverage and its gaps");
+		out_ += coverage_plot(report_);
+		if (report_.gaps.empty())
+			none("No gap is recorded: the recorder ran, lost nothing, and a policy was in force.");
+		std::vector<Cells> rows;
+		for (std::size_t i = 0; i < std::min(report_.gaps.size(), most_notes); i++) {
+			const auto &gap = report_.gaps[i];
+			rows.push_back({utc(gap.from),
+					gap.to == 0          ? "no end is recorded"
+					: gap.to == gap.from ? "a moment"
+							     : utc(gap.to),
+					gap.to == 0 ? "" : lasting(gap.to - gap.from), escaped(gap.kind),
+					escaped(gap.text)});
+		}
+		if (!rows.empty())
+			table({{"From"}, {"To"}, {"Lasted", true}, {"What"}, {"In words"}}, rows);
+		more(report_.gaps.size());
+		out_ += "<p class=\"none\">While no recorder runs the policy holds: refusals wait in the kernel or are "
+			"counted, "
+			"and what had no room is in the sums above.</p>\n";
+		end_section();
+	}
+	void more(std::size_t all)
+	{
+		if (all > most_notes)
+			put("<p>{} more are in the JSON form of this report.</p>\n", all - most_notes);
+	}
 
 	void policies()
 	{
 		section("policies", "Policies in force");
 		if (report_.policies.empty())
 			none("No record of this time names a policy.");
-		else
-			begin_table({"From", "To", "#Generation", "Digest", "Known by"});
+		std::vector<Cells> rows;
+		rows.reserve(report_.policies.size());
 		for (const auto &each : report_.policies)
-			put("<tr><td>{}</td><td>{}</td><td "
-			    "class=\"n\">{}</td><td><code>{}</code></td><td>{}</td></tr>\n",
-			    utc(each.first), each.last == 0 ? "in force" : utc(each.last), escaped(each.generation),
-			    escaped(each.digest), each.from_change ? "the change" : "refusals by it, first and last");
-		if (!report_.policies.empty())
-			end_table();
+			rows.push_back(
+				{utc(each.first), each.last == 0 ? "in force" : utc(each.last),
+				 escaped(each.generation), fmt::format("<code>{}</code>", escaped(each.digest)),
+				 std::string(each.from_change ? "the change" : "refusals by it, first and last") +
+					 (each.observe ? "; it only observes" : "")});
+		if (!rows.empty())
+			table({{"From"}, {"To"}, {"Generation", true}, {"Digest"}, {"Known by"}}, rows);
 		end_section();
 	}
 
 	void matrix()
 	{
 		section("matrix", "Matrix, and what was used of it");
-		if (report_.rows.empty()) {
-			none("The policy in force could not be read from the kernel where this report was made.");
-		} else {
-			put("<p>As the kernel holds it when this was made, digest <code>{}</code>. Used: how often the "
-			    "row "
-			    "decided since that policy was published. What is allowed is counted, not recorded.</p>\n",
+		if (report_.rows.empty())
+			none("Absent: the policy in force could not be read from the kernel where this report was "
+			     "made, for "
+			     "which it takes root on the host itself.");
+		else
+			put("<p>As the kernel holds it when this was made, digest <code>{}</code>. Decided: how often "
+			    "the row did since that policy was published; before: under policies that were replaced in "
+			    "this "
+			    "time. What is allowed is counted, not recorded.</p>\n",
 			    escaped(report_.rows_digest));
-			begin_table({"Row", "Dir", "Source", "Destination", "Port", "Service", "Where", "#Used"});
-			for (const auto &row : report_.rows)
-				put("<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</"
-				    "td>"
-				    "<td class=\"n\">{}</td></tr>\n",
-				    row.used == 0 ? " class=\"dim\"" : "",
-				    row.window.empty() ? escaped(row.id)
-						       : escaped(row.id + " (window " + row.window + ")"),
-				    escaped(row.dir), escaped(row.source), escaped(row.destination), escaped(row.port),
-				    escaped(row.service), escaped(row.place), grouped(row.used));
-			end_table();
+		std::vector<Cells> rows;
+		auto before = report_.used_before;
+		for (const auto &row : report_.rows) {
+			const auto used = before.find(row.id);
+			rows.push_back({row.window.empty() ? escaped(row.id)
+							   : escaped(row.id + " (window " + row.window + ")"),
+					escaped(row.dir), escaped(row.source), escaped(row.destination),
+					escaped(row.port), escaped(row.service), escaped(row.place), grouped(row.used),
+					grouped(used == before.end() ? 0 : used->second.count)});
+			before.erase(row.id);
+		}
+		if (!rows.empty())
+			table({{"Row"},
+			       {"Dir"},
+			       {"Source"},
+			       {"Destination"},
+			       {"Port"},
+			       {"Service"},
+			       {"Where"},
+			       {"Decided", true},
+			       {"Before", true}},
+			      rows, [&](std::size_t i) { return rows[i][7] == "0" && rows[i][8] == "0"; });
+		rows.clear();
+		for (const auto &[row, use] : before)
+			rows.push_back({escaped(row), escaped(use.window), grouped(use.count)});
+		if (!rows.empty()) {
+			put("<h3>{}</h3>\n<p>Out of the records of changes: how often rows decided until the policy "
+			    "that had "
+			    "them was replaced.</p>\n",
+			    report_.rows.empty() ? "Rows of policies that were replaced"
+						 : "Rows that are not in force any more");
+			table({{"Row"}, {"Window"}, {"Decided", true}}, rows);
 		}
 		end_section();
-	}
-
-	/// Bars, out on top of in; the scale has the maximum.
-	void plot()
-	{
-		std::uint64_t most = 1;
-		for (std::size_t i = 0; i < buckets; i++)
-			most = std::max(most, report_.out[i] + report_.in[i]);
-		const auto height = [&](std::uint64_t value) {
-			return value == 0
-				       ? 0.0
-				       : std::max(1.0, 120.0 * static_cast<double>(value) / static_cast<double>(most));
-		};
-		put("<figure>\n<svg viewBox=\"0 -14 720 176\" role=\"img\" aria-label=\"Refusals over time\">\n"
-		    "<line x1=\"0\" y1=\"130\" x2=\"720\" y2=\"130\"/>\n"
-		    "<line class=\"grid\" x1=\"0\" y1=\"10\" x2=\"720\" y2=\"10\"/>\n"
-		    "<text x=\"2\" y=\"4\">{}</text>\n",
-		    grouped(most));
-		for (std::size_t i = 0; i < buckets; i++) {
-			const auto out = height(report_.out[i]), in = height(report_.in[i]);
-			const auto x = 12.0 * static_cast<double>(i) + 1;
-			if (in > 0)
-				put("<rect class=\"in\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"{:.1f}\"/>\n",
-				    x, 130 - in, in);
-			if (out > 0)
-				put("<rect class=\"out\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"{:.1f}\"/>\n",
-				    x, 130 - in - out, out);
-		}
-		put("<text x=\"0\" y=\"152\">{}</text>\n<text x=\"720\" y=\"152\" "
-		    "text-anchor=\"end\">{}</text>\n</svg>\n",
-		    utc(report_.since).substr(0, 16), utc(report_.until).substr(0, 16));
-		const auto seconds = static_cast<double>(report_.until - report_.since) / 1e9 / buckets;
-		put("<figcaption><i class=\"out\"></i> out <i class=\"in\"></i> in; a bar is {}</figcaption>\n"
-		    "</figure>\n",
-		    seconds < 120    ? fmt::format("{:.0f} s", seconds)
-		    : seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60)
-				     : fmt::format("{:.1f} h", seconds / 3600));
 	}
 
 	void tallies(const char *title, const char *name, const char *details, const std::map<std::string, Tally> &all)
@@ -275,25 +296,25 @@ private:
 			sorted, [](const auto &a, const auto &b) { return a.second->all() > b.second->all(); });
 		const auto most = std::max<std::uint64_t>(sorted.empty() ? 1 : sorted[0].second->all(), 1);
 		put("<h3>{}</h3>\n", title);
-		begin_table({name, "#Number", "", "First", "Last", details});
 		std::uint64_t rest = 0;
+		std::vector<Cells> rows;
 		for (std::size_t i = 0; i < sorted.size(); i++) {
 			const auto &[key, tally] = sorted[i];
 			if (i >= most_shown) {
 				rest += tally->all();
 				continue;
 			}
-			put("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"bar\"><span "
-			    "style=\"width:{:.1f}%\"></span>"
-			    "</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-			    escaped(key), grouped(tally->all()),
-			    100.0 * static_cast<double>(tally->all()) / static_cast<double>(most), utc(tally->first),
-			    utc(tally->last), joined(tally->details));
+			rows.push_back(
+				{escaped(key),
+				 fmt::format("{}<span class=\"bar\"><span style=\"width:{:.1f}%\"></span></span>",
+					     grouped(tally->all()),
+					     100.0 * static_cast<double>(tally->all()) / static_cast<double>(most)),
+				 utc(tally->first), utc(tally->last), joined(tally->details)});
 		}
 		if (rest != 0)
-			put("<tr class=\"dim\"><td>{} more</td><td class=\"n\">{}</td><td colspan=\"4\"></td></tr>\n",
-			    sorted.size() - most_shown, grouped(rest));
-		end_table();
+			rows.push_back({fmt::format("{} more", sorted.size() - most_shown), grouped(rest), "", "",
+					"in the JSON form of this report"});
+		table({{name}, {"Number", true}, {"First"}, {"Last"}, {details}}, rows);
 	}
 
 	void violations()
@@ -302,7 +323,7 @@ private:
 		if (report_.reasons.empty()) {
 			none("Nothing was refused, as far as the records say.");
 		} else {
-			plot();
+			out_ += refusals_plot(report_);
 			tallies("By reason", "Reason", "In words", report_.reasons);
 			tallies("By peer", "Peer", "Services", report_.peers);
 			tallies("By process", "Process", "Executables", report_.processes);
@@ -313,26 +334,36 @@ private:
 	void windows()
 	{
 		section("windows", "Windows");
-		if (report_.windows.empty()) {
+		if (report_.windows.empty())
 			none("No window was open.");
-		} else {
-			begin_table({"Window", "Opened", "Ended", "By", "Why", "How it ended", "#Cut"});
-			for (const auto &each : report_.windows) {
-				auto end =
-					each.end.empty() ? "no end is recorded; until " + utc(each.until)
-					: each.end == "expired"
-						? "its time was over"
-						: "closed by " + each.closed_by +
-							  (each.closed_reason.empty() ? "" : ": " + each.closed_reason);
-				put("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
-				    "<td class=\"n\">{}</td></tr>\n",
-				    escaped(each.name), utc(each.opened), utc(each.ended), escaped(each.opened_by),
-				    escaped(each.opened_reason), escaped(end), grouped(each.cut));
-			}
-			end_table();
-			out_ += "<p>Connections that a window admits are counted by its rows (above, while it is "
-				"open), not "
-				"recorded one by one. Cut: those that lived by it when its time was over.</p>\n";
+		std::vector<Cells> rows;
+		rows.reserve(report_.windows.size());
+		for (const auto &each : report_.windows) {
+			const auto end =
+				each.end.empty() ? "no end is recorded; until " + utc(each.until)
+				: each.end == "expired"
+					? "its time was over"
+					: "closed by " + each.closed_by +
+						  (each.closed_reason.empty() ? "" : ": " + each.closed_reason);
+			rows.push_back({escaped(each.name), utc(each.opened), utc(each.ended), escaped(each.opened_by),
+					escaped(each.opened_reason), escaped(end),
+					each.decided ? grouped(*each.decided) : "not known", grouped(each.cut)});
+		}
+		if (!rows.empty()) {
+			table({{"Window"},
+			       {"Opened"},
+			       {"Ended"},
+			       {"By"},
+			       {"Why"},
+			       {"How it ended"},
+			       {"Decided", true},
+			       {"Cut", true}},
+			      rows);
+			out_ += "<p>Decided: how often the window's rows admitted something, which is no fewer than "
+				"the "
+				"connections made under it. These are counted, not recorded one by one. Cut: those "
+				"that "
+				"lived by it when its time was over.</p>\n";
 		}
 		end_section();
 	}
@@ -345,27 +376,28 @@ private:
 			end_section();
 			return;
 		}
-		begin_table({"When", "What", "In words"});
+		std::vector<Cells> rows;
 		for (std::size_t i = 0; i < std::min(all.size(), most_notes); i++) {
 			const auto &note = all[i];
-			put("<tr><td>{}</td><td>{}</td><td>{}{}", utc(note.time), escaped(note.kind),
-			    escaped(note.text), note.by.empty() ? "" : "<br/>by " + escaped(note.by));
+			auto words = escaped(note.text);
+			if (!note.by.empty() && note.text.find(note.by) == std::string::npos)
+				words += "<br/>by " + escaped(note.by);
 			for (const auto &line : note.opened)
-				put("<br/><ins>+ {}</ins>", escaped(line));
+				words += "<br/><ins>+ " + escaped(line) + "</ins>";
 			for (const auto &line : note.closed)
-				put("<br/><del>− {}</del>", escaped(line));
-			out_ += "</td></tr>\n";
+				words += "<br/><del>− " + escaped(line) + "</del>";
+			rows.push_back({utc(note.time), escaped(note.kind), std::move(words)});
 		}
-		end_table();
-		if (all.size() > most_notes)
-			put("<p>{} more are in the JSON form of this report.</p>\n", all.size() - most_notes);
+		table({{"When"}, {"What"}, {"In words"}}, rows);
+		more(all.size());
 		end_section();
 	}
 
 	void signature()
 	{
-		out_ += "<section class=\"signature\"><h2>Reviewed</h2>\n"
-			"<p><span>Name</span><span>Date</span><span>Signature</span></p></section>\n";
+		out_ += "<section class=\"signature\" aria-labelledby=\"reviewed\">\n<h2 "
+			"id=\"reviewed\">Reviewed</h2>\n"
+			"<p><span>Name</span><span>Date</span><span>Signature</span></p>\n</section>\n";
 	}
 
 	const Report &report_;

@@ -51,14 +51,15 @@ Json notes(const std::vector<Note> &all)
 
 Json json(const Report &report)
 {
-	static constexpr const char *states[] = {"not_checked", "good", "bad"};
+	static constexpr const char *states[] = {"not_checked", "good", "good_by_own_key", "bad"};
 	auto policies = Json::array(), windows = Json::array(), rows = Json::array();
 	for (const auto &each : report.policies)
 		policies.push_back({{"digest", each.digest},
 				    {"generation", each.generation},
 				    {"first", moment(each.first)},
 				    {"last", moment(each.last)},
-				    {"change_recorded", each.from_change}});
+				    {"change_recorded", each.from_change},
+				    {"observe", each.observe}});
 	for (const auto &each : report.windows)
 		windows.push_back({{"window", each.name},
 				   {"opened", moment(each.opened)},
@@ -69,6 +70,7 @@ Json json(const Report &report)
 				   {"opened_reason", each.opened_reason},
 				   {"closed_by", each.closed_by},
 				   {"closed_reason", each.closed_reason},
+				   {"decided", each.decided ? Json(*each.decided) : Json()},
 				   {"connections_cut", each.cut}});
 	for (const auto &each : report.rows)
 		rows.push_back({{"id", each.id},
@@ -81,6 +83,16 @@ Json json(const Report &report)
 				{"place", each.place},
 				{"window", each.window},
 				{"decided", each.used}});
+	auto accounts = Json::object(), gaps = Json::array(), before = Json::array();
+	for (const auto &[gate, sums] : report.accounts)
+		accounts[gate] = {{"counted", sums.judged},  {"recorded", sums.recorded},
+				  {"lost", sums.lost},       {"discarded", sums.discarded},
+				  {"missing", sums.missing}, {"waiting", sums.waiting}};
+	for (const auto &gap : report.gaps)
+		gaps.push_back(
+			{{"from", moment(gap.from)}, {"to", moment(gap.to)}, {"what", gap.kind}, {"text", gap.text}});
+	for (const auto &[row, use] : report.used_before)
+		before.push_back({{"id", row}, {"window", use.window}, {"decided", use.count}});
 	return {{"since", moment(report.since)},
 		{"until", moment(report.until)},
 		{"made", moment(report.made)},
@@ -96,6 +108,10 @@ Json json(const Report &report)
 		  {"text", report.integrity.text},
 		  {"fingerprint", report.integrity.fingerprint},
 		  {"checkpoint", report.integrity.checkpoint},
+		  {"checkpoint_at", report.integrity.checkpoint_at},
+		  {"records", report.integrity.records},
+		  {"checkpoints", report.integrity.checkpoints},
+		  {"unsigned_records", report.integrity.after},
 		  {"findings", report.integrity.findings}}},
 		{"violations",
 		 {{"refused", report.refused},
@@ -107,11 +123,12 @@ Json json(const Report &report)
 		  {"by_peer", tallies(report.peers, "peer")},
 		  {"by_process", tallies(report.processes, "process")}}},
 		{"policies", policies},
-		{"rows", {{"digest", report.rows_digest}, {"rows", rows}}},
+		{"rows", {{"digest", report.rows_digest}, {"rows", rows}, {"before", before}}},
+		{"accounts", accounts},
 		{"windows", windows},
 		{"changes", notes(report.changes)},
 		{"alarms", notes(report.alarms)},
-		{"gaps", notes(report.gaps)}};
+		{"gaps", gaps}};
 }
 
 } // namespace weir::report

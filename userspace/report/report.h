@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct Reign {
 	std::string generation{};
 	std::int64_t first = 0, last = 0; ///< of the records that say so; 0, last: it is in force
 	bool from_change = false;         ///< the change itself is recorded, not only refusals by it
+	bool observe = false;             ///< it refuses nothing, as the change says
 };
 
 struct Window {
@@ -40,6 +42,24 @@ struct Window {
 	std::string end{};    ///< "closed", "expired", ""
 	std::string closed_by{}, closed_reason{};
 	std::uint64_t cut = 0; ///< connections that were ended at its end
+	/// How often its rows decided: no fewer than there were connections. nullopt: no record says it.
+	std::optional<std::uint64_t> decided{};
+};
+
+/// Some time of which not everything is in the record, or in which not everything was held.
+struct Gap {
+	std::int64_t from = 0, to = 0; ///< to: `from` of a moment, 0 of one whose end is not known
+	std::string kind{};            ///< "not recorded", ...: for people
+	std::string text{};
+};
+
+/// What the checkpoints of this time state of one gate.
+struct Account {
+	std::uint64_t judged = 0;    ///< refused or observed, by the kernel's counters
+	std::uint64_t recorded = 0;
+	std::uint64_t lost = 0;      ///< the ring was full
+	std::uint64_t discarded = 0, missing = 0;
+	std::int64_t waiting = 0;    ///< of the last one
 };
 
 /// Something that happened, in a sentence.
@@ -59,13 +79,23 @@ struct Row {
 	std::string window{};
 };
 
+/// How often a row decided under policies that were replaced in this time.
+struct Use {
+	std::uint64_t count = 0;
+	std::string window{};
+};
+
 /// What verifying the journal came to. Whoever can verify fills it in.
 struct Integrity {
-	enum class State : std::uint8_t { not_checked, good, bad };
+	/// own_key: good, but by the key that lies with the journal.
+	enum class State : std::uint8_t { not_checked, good, own_key, bad };
 	State state = State::not_checked;
 	std::string text{};      ///< for people
 	std::string fingerprint{}; ///< of the key
 	std::string checkpoint{};  ///< the last one in a line, as it can be kept elsewhere
+	std::string checkpoint_at{}; ///< its time
+	std::uint64_t records = 0, checkpoints = 0; ///< that were verified
+	std::uint64_t after = 0;   ///< records that no checkpoint covers yet
 	std::vector<std::string> findings{};
 };
 
@@ -85,10 +115,12 @@ struct Report {
 	std::vector<Reign> policies;
 	std::vector<Window> windows;
 	std::vector<Note> changes; ///< of the policy, interfaces, components, names
-	std::vector<Note> gaps;    ///< what may be missing, and when
+	std::vector<Gap> gaps;     ///< what may be missing, and when
 	std::vector<Note> alarms;  ///< tampering, and what could not be held
 	std::vector<Row> rows;     ///< of the policy that is in force now; none: it can't be read
 	std::string rows_digest;
+	std::map<std::string, Use> used_before; ///< by row, out of records of changes
+	std::map<std::string, Account> accounts; ///< by gate; none: there is no journal
 	Integrity integrity;
 };
 
@@ -104,9 +136,18 @@ private:
 	void violation(const nlohmann::json &, std::int64_t time);
 	void window(const nlohmann::json &, std::int64_t time);
 	void policy(const nlohmann::json &, std::int64_t time);
-	void reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change);
+	void journal(const nlohmann::json &, std::int64_t time);
+	void integrity(const nlohmann::json &, std::int64_t time);
+	void checkpoint(const nlohmann::json &);
+	void gap(std::int64_t from, std::int64_t to, std::string kind, std::string text);
+	Reign *reign(const std::string &digest, const std::string &generation, std::int64_t time, bool from_change);
 
 	Report report_;
+	std::vector<std::pair<std::int64_t, std::string>> ends_; ///< when no policy was in force any more, and why
+	std::map<std::string, Gap> tampered_; ///< by what is not as it was published
+	/// By window: when a policy with it was replaced, and how often its rows had decided.
+	std::map<std::string, std::vector<std::pair<std::int64_t, std::uint64_t>>> decided_;
+	std::int64_t ended_ = 0; ///< the recording, and nothing is recorded since
 	std::map<std::string, std::uint64_t> totals_; ///< of sums, by what they are of: the counters' last word
 };
 

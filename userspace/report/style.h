@@ -27,19 +27,18 @@ header p{margin:.1rem 0 .6rem;color:var(--dim)}
 .verdict{font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:1rem 0}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
-.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.875rem}
-th{text-align:left;color:var(--dim);font-weight:600;border-bottom:1px solid var(--ink)}
+th{text-align:left;font-weight:600}thead th{color:var(--dim);border-bottom:1px solid var(--ink);vertical-align:bottom}
 th,td{padding:.3rem .9rem .3rem 0;vertical-align:top}
-td{border-bottom:1px solid var(--line);overflow-wrap:break-word;font-variant-numeric:tabular-nums}
+tbody th,td{border-bottom:1px solid var(--line);overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .n{text-align:right;white-space:nowrap}
-.dim td,.none{color:var(--dim)}
-td.bar{width:7rem;min-width:4rem}td.bar span{display:block;height:.6rem;margin-top:.35rem;background:var(--out);border-radius:2px}
+.dim td,.dim th,.none{color:var(--dim)}
+.bar{display:block;min-width:5rem;height:.4rem;margin:.2rem 0 .1rem}.bar span{display:block;height:100%;margin-left:auto;background:var(--out);border-radius:2px}
 code{font:.85em ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere;word-break:break-all}
 figure{margin:1rem 0}svg{width:100%;height:auto;display:block}
 svg line{stroke:var(--dim)}svg line.grid{stroke:var(--line);stroke-dasharray:4 4}
 svg text{fill:var(--dim);font-size:11px}
-rect.out{fill:var(--out)}rect.in{fill:var(--in)}
+rect.out{fill:var(--out)}rect.in,rect.policy{fill:var(--in)}rect.policy,rect.window{stroke:var(--ground)}rect.window{fill:var(--warn)}rect.gap{fill:var(--bad)}
 figcaption{color:var(--dim);font-size:.85rem}
 i.out,i.in{display:inline-block;width:.7rem;height:.7rem;border-radius:2px}i.out{background:var(--out)}i.in{background:var(--in)}
 ins{color:var(--good);text-decoration:none}del{color:var(--bad);text-decoration:none}
@@ -47,13 +46,17 @@ ins{color:var(--good);text-decoration:none}del{color:var(--bad);text-decoration:
 .signature span{flex:1 1 10rem;border-top:1px solid var(--ink);padding-top:.2rem;color:var(--dim);font-size:.85rem}
 @media(max-width:40rem){main{padding:1rem .9rem 3rem}h1{font-size:1.35rem}svg text{font-size:20px}
 .cards{grid-template-columns:1fr 1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
-.scroll{margin:0 -.9rem;padding:0 .9rem}table{min-width:40rem}}
+thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+table,tbody,tr,tbody th,td{display:block}tr{border-bottom:1px solid var(--ink);padding:.4rem 0}
+tbody th,td{border:0;padding:.1rem 0;display:grid;grid-template-columns:7rem minmax(0,1fr);gap:.5rem;text-align:left;white-space:normal}
+tbody th::before,td::before{content:attr(data-name);color:var(--dim);font-weight:400}
+td:empty{display:none}}
 @media print{:root{--ink:#000;--dim:#444;--line:#bbb;--ground:#fff;--card:#fff;--out:#b3372f;--in:#2f6fb3;
 --good:#1d7044;--warn:#8a5a00;--bad:#b3261e}
 @page{size:A4;margin:16mm 14mm}
-body{font-size:10pt}main{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:8pt;min-width:0}
+body{font-size:10pt}main{max-width:none;padding:0}table{font-size:8pt}
 thead{display:table-header-group}tr,figure,.card,.signature{break-inside:avoid}h2,h3{break-after:avoid}
-th,td{padding-right:.5rem}td.bar{width:3rem;min-width:2rem}
+th,td{padding-right:.5rem}.bar{display:block;min-width:5rem;height:.4rem;margin:.2rem 0 .1rem}.bar span{display:block;height:100%;margin-left:auto;background:var(--out);border-radius:2px}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 )";
 

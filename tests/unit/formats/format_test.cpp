@@ -184,7 +184,7 @@ TEST(Format, SyslogOfEveryRecordIsRead)
 		priorities.insert(read.priority);
 		EXPECT_GE(read.parameters.size(), 10u) << line;
 	}
-	EXPECT_EQ(priorities, (std::set<int>{83, 84, 85}));
+	EXPECT_EQ(priorities, (std::set<int>{83, 84, 85, 86}));
 }
 
 TEST(Format, SyslogContainsWhatIsHostile)
@@ -284,18 +284,79 @@ TEST(Format, OcsfOfMany)
 	EXPECT_EQ(event["end_time"].get<std::int64_t>() - event["start_time"].get<std::int64_t>(), 500);
 }
 
-TEST(Format, OcsfOfAChangeIsAFinding)
+TEST(Format, OcsfOfAChangeSaysWhoWhatAndWhy)
 {
-	const auto event = ocsf_of(window_line(window_change("window_opened")));
-	EXPECT_EQ(event["class_uid"], 2004);
-	EXPECT_EQ(event["type_uid"], 200401);
-	EXPECT_EQ(event["finding_info"]["title"], "window_opened");
-	EXPECT_EQ(event["severity_id"], 1);
-	EXPECT_EQ(event["evidences"][0]["actor"]["user"]["name"], "erika");
-	EXPECT_EQ(ocsf_of(loss_line())["severity_id"], 4);
+	const auto window = ocsf_of(window_line(window_change("window_opened")));
+	EXPECT_EQ(window["class_uid"], 3004);
+	EXPECT_EQ(window["type_uid"], 300401);
+	EXPECT_EQ(window["entity"]["name"], "installation");
+	EXPECT_EQ(window["comment"], "new release");
+	EXPECT_EQ(window["actor"]["user"]["name"], "erika");
+	EXPECT_EQ(ocsf_of(window_line(window_change("window_expired")))["activity_id"], 4);
+
+	const auto applied = ocsf_of(policy_line("policy_apply", "2", "3"));
+	EXPECT_EQ(applied["type_uid"], 300403);
+	EXPECT_EQ(applied["entity"]["uid"], std::string(64, '2'));
+	EXPECT_EQ(applied["entity_result"]["uid"], std::string(64, '3'));
+	EXPECT_EQ(applied["entity_result"]["version"], "3");
+	EXPECT_EQ(applied["actor"]["user"]["uid"], "1000");
+	EXPECT_EQ(applied["src_endpoint"]["ip"], "192.0.2.9");
+	EXPECT_EQ(ocsf_of(policy_line("policy_apply", "0", "1"))["activity_id"], 1);
+	EXPECT_EQ(ocsf_of(policy_line("policy_remove", "3", "0"))["activity_id"], 4);
 }
 
-/// What OCSF 1.4 requires of the two classes and their objects.
+TEST(Format, OcsfOfWhatIsNotAsItShouldBeIsAFinding)
+{
+	EXPECT_EQ(ocsf_of(loss_line())["severity_id"], 4);
+	const auto unexplained = ocsf_of(policy_line("policy_unexplained", "2", "3"));
+	EXPECT_EQ(unexplained["type_uid"], 200401);
+	EXPECT_EQ(unexplained["severity_id"], 4);
+	EXPECT_EQ(unexplained["finding_info"]["title"], "policy_unexplained");
+	const auto found = ocsf_of(integrity_line("not_as_published")),
+		   solved = ocsf_of(integrity_line("as_published"));
+	EXPECT_EQ(found["class_uid"], 2004);
+	EXPECT_EQ(found["is_alert"], true);
+	EXPECT_EQ(found["severity_id"], 4);
+	EXPECT_EQ(solved["activity_id"], 3) << "closed";
+	EXPECT_EQ(solved["is_alert"], false);
+	EXPECT_EQ(found["finding_info"]["uid"], solved["finding_info"]["uid"]) << "one finding";
+}
+
+TEST(Format, OcsfOfTheRecordingItself)
+{
+	EXPECT_EQ(ocsf_of(journal_line("recording_began", false, "{}"))["type_uid"], 600203);
+	EXPECT_EQ(ocsf_of(journal_line("recording_ended", false, "{}"))["type_uid"], 600204);
+	EXPECT_EQ(ocsf_of(journal_line("recording_began", true, "{}"))["class_uid"], 2004) << "the last run was killed";
+	const auto checkpoint = ocsf_of(checkpoint_line());
+	EXPECT_EQ(checkpoint["class_uid"], 0);
+	EXPECT_EQ(checkpoint["metadata"]["sequence"], 9);
+	EXPECT_EQ(checkpoint["unmapped"]["journal"]["signature"].get<std::string>().size(), 128u);
+}
+
+TEST(Format, CefOfWhatIsInAJournalOnly)
+{
+	const auto applied = as(Format::cef, policy_line("policy_apply", "2", "3"));
+	EXPECT_NE(applied.find("|policy_apply|"), std::string::npos) << applied;
+	EXPECT_NE(applied.find("cs2Label=policyDigestBefore cs2=" + std::string(64, '2')), std::string::npos);
+	EXPECT_NE(applied.find("cs4Label=opened cs4=out node to 192.0.2.10 TCP/443, row more"), std::string::npos);
+	EXPECT_NE(applied.find("src=192.0.2.9"), std::string::npos);
+	const auto found = as(Format::cef, integrity_line("not_as_published"));
+	EXPECT_NE(found.find("cs4Label=problem cs4=a map of the instance is missing: flows"), std::string::npos);
+	EXPECT_NE(as(Format::cef, checkpoint_line()).find("cs4Label=signature cs4="), std::string::npos);
+}
+
+TEST(Format, SyslogSeverityIsOfWhatHappened)
+{
+	const auto severity = [](const std::string &line) { return summarize(bare(line))->severity; };
+	EXPECT_EQ(severity(integrity_line("not_as_published")), 3u);
+	EXPECT_EQ(severity(integrity_line("as_published")), 5u);
+	EXPECT_EQ(severity(policy_line("policy_unexplained", "2", "3")), 3u);
+	EXPECT_EQ(severity(policy_line("policy_apply", "2", "3")), 5u);
+	EXPECT_EQ(severity(journal_line("recording_paused", true, "{}")), 4u);
+	EXPECT_EQ(severity(checkpoint_line()), 6u);
+}
+
+/// What OCSF 1.4 requires of the classes and their objects.
 TEST(Format, OcsfOfEveryRecordHasWhatIsRequired)
 {
 	for (const auto &line : all_records()) {
@@ -317,9 +378,16 @@ TEST(Format, OcsfOfEveryRecordHasWhatIsRequired)
 				EXPECT_TRUE(event["actor"].contains("process") || event["actor"].contains("user") ||
 					    event["actor"].contains("app_name"));
 			}
-		} else {
+		} else if (event["class_uid"] == 2004) {
 			EXPECT_TRUE(event["finding_info"].contains("uid"));
 			EXPECT_TRUE(event["finding_info"].contains("title"));
+		} else if (event["class_uid"] == 3004) {
+			EXPECT_TRUE(event["entity"].contains("name"));
+			EXPECT_TRUE(event["actor"].contains("user") || event["actor"].contains("app_name"));
+		} else if (event["class_uid"] == 6002) {
+			EXPECT_TRUE(event["app"].contains("vendor_name"));
+		} else {
+			EXPECT_EQ(event["class_uid"], 0) << event;
 		}
 	}
 }

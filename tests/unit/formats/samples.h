@@ -3,7 +3,10 @@
 #pragma once
 
 #include "audit/name_change.h"
+#include "audit/note.h"
 #include "audit/sink_record.h"
+#include "journal/chain.h"
+#include "journal/sums.h"
 #include "tests/unit/audit/sample.h"
 
 #include <string>
@@ -70,7 +73,8 @@ inline audit::WindowChange window_change(const std::string &action)
 		.opened = sample_time - 600'000'000'000,
 		.until = sample_time + 600'000'000'000,
 		.at = sample_time,
-		.cut = 2};
+		.cut = 2,
+		.decided = action == "window_expired" ? std::optional<std::uint64_t>(7) : std::nullopt};
 }
 
 inline std::string window_line(const audit::WindowChange &change)
@@ -81,6 +85,124 @@ inline std::string window_line(const audit::WindowChange &change)
 inline std::string component_line(const audit::ComponentRecord &record)
 {
 	return made([&](std::string &out) { append_component_json(out, record, "default", sample_time); });
+}
+
+inline std::string note_line(const audit::Note &note, std::int64_t time = sample_time)
+{
+	return made([&](std::string &out) { append_note_json(out, note, "default", time); });
+}
+
+/// A change of the policy, as the commands record it. Generation "0": none was, or is, in force.
+inline std::string policy_line(const std::string &action, const std::string &before, const std::string &after,
+			       std::int64_t time = sample_time)
+{
+	const auto state = [](const std::string &generation) {
+		return R"({"generation":)" + generation + R"(,"digest":")" +
+		       (generation == "0" ? "" : std::string(64, generation.back())) + "\"}";
+	};
+	return note_line(
+		{.dataset = "weir.policy",
+		 .action = action,
+		 .text = "weir apply by erika (uid 1000): 1 became reachable, 1 ceased to be",
+		 .outcome = action == "policy_unexplained" ? "unknown" : "success",
+		 .user = "erika",
+		 .facts =
+			 R"-({"verb":"apply","by":{"text":"erika (uid 1000, from 192.0.2.9)","uid":0,)-"
+			 R"("login_uid":1000,"login_name":"erika","terminal":"pts/0","ssh_from":"192.0.2.9"},)"
+			 R"("before":)" +
+			 state(before) + R"(,"after":)" + state(after) +
+			 R"(,"scenario":"node-native","observe":false,"attached":true,)"
+			 R"("used":[{"row":"node-researcher","count":41},{"row":"web-tcp","window":"installation","count":6}],)"
+			 R"("opened":["out node to 192.0.2.10 TCP/443, row more"],)"
+			 R"("closed":["out node to 192.0.2.11 TCP/443, row less"]})",
+		 .id = "1795521784-77"},
+		time);
+}
+
+inline std::string integrity_line(const std::string &action, std::int64_t time = sample_time)
+{
+	return note_line({.dataset = "weir.integrity",
+			  .action = action,
+			  .text = "a map of the instance is missing: flows",
+			  .outcome = action == "as_published" ? "success" : "failure",
+			  .facts = R"({"problem":"a map of the instance is missing: flows"})"},
+			 time);
+}
+
+/// What happened to the recording.
+inline std::string journal_line(const std::string &action, bool failed, const std::string &facts,
+				std::int64_t time = sample_time)
+{
+	return note_line({.dataset = "weir.journal",
+			  .action = action,
+			  .text = "something happened to the recording",
+			  .outcome = failed ? "failure" : "success",
+			  .facts = facts},
+			 time);
+}
+
+/// The same line as a record of the journal.
+inline std::string in_journal(const std::string &line, std::uint64_t sequence)
+{
+	std::string out;
+	journal::append_record(out, std::string_view(line).substr(0, line.size() - 1), sequence, {});
+	return out;
+}
+
+inline std::string checkpoint_line(std::int64_t time = sample_time)
+{
+	journal::use_sodium();
+	journal::Statement statement{.records = 8, .counters = "77", .ring = "78", .next = 5};
+	statement.gates[0].counted = {.refused = 5, .reported = 5};
+	statement.gates[0].total = statement.gates[0].counted;
+	statement.gates[0].recorded = 5;
+	statement.policy = "3:" + std::string(64, '3');
+	statement.summed[12] = 3;
+	const auto line = note_line({.dataset = "weir.checkpoint",
+				     .action = "journal_checkpoint",
+				     .text = "8 records since the last checkpoint",
+				     .facts = json_of(statement)},
+				    time);
+	const auto keys = journal::make_keys();
+	std::string out;
+	journal::append_checkpoint(out, std::string_view(line).substr(0, line.size() - 1), 9, {}, keys.open,
+				   keys.secret);
+	return out;
+}
+
+/// What is in a journal only.
+inline std::vector<std::string> journal_records()
+{
+	std::vector<std::string> all;
+	for (const char *action : {"policy_apply", "policy_window", "policy_unexplained"})
+		all.push_back(in_journal(policy_line(action, "2", "3"), 3));
+	all.push_back(in_journal(policy_line("policy_remove", "3", "0"), 4));
+	all.push_back(in_journal(policy_line("policy_apply", "0", "1"), 5));
+	all.push_back(in_journal(note_line({.dataset = "weir.policy",
+					    .action = "policy_followed",
+					    .text = "weir run published generation 4",
+					    .facts = R"({"verb":"run","after":{"generation":4,"digest":")" +
+						     std::string(64, '4') + "\"}}"}),
+				 6));
+	for (const char *action : {"not_as_published", "as_published"})
+		all.push_back(in_journal(integrity_line(action), 7));
+	all.push_back(in_journal(note_line({.dataset = "weir.integrity",
+					    .action = "change_unreadable",
+					    .text = "the record of a change can't be read",
+					    .outcome = "failure",
+					    .facts = R"({"path":"/var/log/weir/default/changes/1-2.done"})"}),
+				 8));
+	all.push_back(in_journal(
+		journal_line("recording_began", true,
+			     R"({"last_record":"2026-11-24T12:03:04.123456789Z","ended":false,"mended_bytes":77,)"
+			     R"("unsigned_records":3,"unrecorded":2,"same_counters":true})"),
+		9));
+	all.push_back(in_journal(journal_line("recording_paused", true, R"({"seconds":61.250,"stuck":false})"), 10));
+	all.push_back(in_journal(journal_line("clock_set", false, R"({"seconds":-3.500})"), 11));
+	for (const char *action : {"recording_ended", "counters_began"})
+		all.push_back(in_journal(journal_line(action, false, "{}"), 12));
+	all.push_back(checkpoint_line());
+	return all;
 }
 
 /// Lines with their newlines.
@@ -159,6 +281,8 @@ inline std::vector<std::string> all_records()
 				  .problem = "Connection refused"},
 				 "default", sample_time);
 	}));
+	for (auto &line : journal_records())
+		all.push_back(std::move(line));
 	return all;
 }
 

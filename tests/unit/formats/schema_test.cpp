@@ -43,7 +43,8 @@ TEST(Schema, EveryKindOfRecordIsValid)
 {
 	const auto result = validate(all_records(),
 				     "--want weir.violation --want weir.loss --want weir.interface --want weir.window "
-				     "--want weir.component --want weir.name --want weir.sink");
+				     "--want weir.component --want weir.name --want weir.sink --want weir.policy "
+				     "--want weir.integrity --want weir.journal --want weir.checkpoint");
 	EXPECT_EQ(result.status, 0) << result.said;
 }
 
@@ -74,6 +75,25 @@ TEST(Schema, WhatIsWrongIsFound)
 	with("/event/dataset", "weir.unknown");
 	with("/user", Json{{"id", 0}});
 	with("/process", Json::object());
+	with("/weir/kernel_sequence", -1);
+	with("/journal", Json{{"sequence", 1}});
+	// Of what is in a journal only, too.
+	const auto change = [&](const std::string &line, const char *pointer, Json value) {
+		auto bad = Json::parse(line);
+		bad[Json::json_pointer(pointer)] = std::move(value);
+		add(bad);
+	};
+	change(policy_line("policy_apply", "1", "2"), "/weir/policy/verb", "edit");
+	change(policy_line("policy_apply", "1", "2"), "/weir/policy/after/digest", "abc");
+	change(policy_line("policy_apply", "1", "2"), "/weir/policy/by", Json{{"text", "erika"}});
+	change(policy_line("policy_apply", "1", "2"), "/weir/policy", Json::object());
+	change(integrity_line("not_as_published"), "/weir/integrity", Json::object());
+	change(integrity_line("not_as_published"), "/event/action", "edited");
+	change(journal_line("clock_set", false, "{}"), "/weir/journal/seconds", "3");
+	change(checkpoint_line(), "/journal/signature", "00");
+	change(checkpoint_line(), "/weir/checkpoint/gates/edge/waiting", -1);
+	change(checkpoint_line(), "/weir/checkpoint/gates/wire", Json::object());
+	change(checkpoint_line(), "/journal", Json{{"sequence", 9}, {"previous", std::string(64, '0')}});
 	const auto result = validate(lines);
 	EXPECT_NE(result.status, 0);
 	for (std::size_t i = 1; i <= lines.size(); i++)

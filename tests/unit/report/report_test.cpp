@@ -127,37 +127,117 @@ TEST(Report, WindowHasWhoWhyAndItsEnd)
 TEST(Report, LossesAreGapsAndFailuresAreAlarms)
 {
 	const auto report = of(formats::all_records());
-	EXPECT_TRUE(std::ranges::any_of(report.gaps, [](const Note &note) { return note.kind == "events_lost"; }));
-	EXPECT_TRUE(std::ranges::any_of(report.gaps, [](const Note &note) { return note.kind == "component_held"; }));
-	EXPECT_TRUE(std::ranges::any_of(report.gaps, [](const Note &note) { return note.kind == "sink_dropped"; }));
+	for (const char *kind : {"refusals without a record", "a component was not held", "a sink"})
+		EXPECT_TRUE(std::ranges::any_of(report.gaps, [&](const Gap &gap) { return gap.kind == kind; })) << kind;
 	EXPECT_TRUE(std::ranges::any_of(report.alarms, [](const Note &note) { return note.kind == "name_failed"; }));
 	EXPECT_TRUE(std::ranges::any_of(report.changes, [](const Note &note) { return note.kind == "name_changed"; }));
 }
 
-/// A change of the policy, as the journal records it (docs/events.md).
-std::string policy_line(std::int64_t time, const std::string &generation, char digit)
-{
-	std::string stamp;
-	audit::append_time(stamp, time);
-	return R"({"@timestamp":")" + stamp +
-	       R"(","event":{"action":"policy_apply","reason":"applied","dataset":"weir.policy","outcome":"success"},)"
-	       R"("weir":{"instance":"default","policy":{"by":{"text":"erika <root>"},"after":{"generation":)" +
-	       generation + R"(,"digest":")" + std::string(64, digit) +
-	       R"("},"opened":["out tcp 192.0.2.1:443"],"closed":["in tcp 0.0.0.0/0:22"]}}})" + "\n";
-}
+using formats::policy_line;
 
 TEST(Report, PoliciesReignFromChangeToChange)
 {
-	const auto report = of({policy_line(sample_time - 3 * minute, "1", 'a'),
-				policy_line(sample_time - 2 * minute, "2", 'b'), policy_line(sample_time, "3", 'c')});
+	const auto report = of({policy_line("policy_apply", "0", "1", sample_time - 3 * minute),
+				policy_line("policy_apply", "1", "2", sample_time - 2 * minute),
+				policy_line("policy_apply", "2", "3", sample_time)});
 	ASSERT_EQ(report.policies.size(), 2u) << "the first ended before the time of the report";
 	EXPECT_EQ(report.policies[0].generation, "2");
 	EXPECT_EQ(report.policies[0].last, sample_time);
 	EXPECT_EQ(report.policies[1].last, 0) << "in force";
 	ASSERT_EQ(report.changes.size(), 1u);
+	EXPECT_TRUE(report.gaps.empty());
+	EXPECT_EQ(report.used_before.at("node-researcher").count, 41u);
 	const auto page = html(report);
-	EXPECT_NE(page.find("<ins>+ out tcp 192.0.2.1:443</ins>"), std::string::npos);
-	EXPECT_NE(page.find("by erika &lt;root&gt;"), std::string::npos);
+	EXPECT_NE(page.find("<ins>+ out node to 192.0.2.10 TCP/443, row more</ins>"), std::string::npos);
+	EXPECT_NE(page.find("by erika (uid 1000"), std::string::npos);
+}
+
+TEST(Report, WithoutAPolicyThereIsAGap)
+{
+	const auto report = of({policy_line("policy_apply", "0", "1", sample_time - 3 * minute),
+				policy_line("policy_remove", "1", "0", sample_time - minute / 2),
+				policy_line("policy_apply", "0", "2", sample_time)});
+	ASSERT_EQ(report.policies.size(), 2u);
+	EXPECT_EQ(report.policies[0].last, sample_time - minute / 2);
+	ASSERT_EQ(report.gaps.size(), 1u);
+	EXPECT_EQ(report.gaps[0].kind, "no policy in force");
+	EXPECT_EQ(report.gaps[0].from, sample_time - minute / 2);
+	EXPECT_EQ(report.gaps[0].to, sample_time);
+}
+
+TEST(Report, GapsOfTheRecordingHaveTheirTime)
+{
+	std::string last;
+	audit::append_time(last, sample_time - minute / 2);
+	const auto began = [&](const char *ended) {
+		return formats::journal_line("recording_began", false,
+					     R"({"last_record":")" + last + R"(","ended":)" + ended + "}");
+	};
+	const auto paused = [](const char *stuck) {
+		return formats::journal_line("recording_paused", true,
+					     std::string(R"({"seconds":10.000,"stuck":)") + stuck + "}");
+	};
+	const auto only = [](const std::vector<std::string> &lines) {
+		const auto report = of(lines);
+		EXPECT_EQ(report.gaps.size(), 1u);
+		return report.gaps.empty() ? Gap{} : report.gaps[0];
+	};
+	EXPECT_EQ(only({began("true")}).kind, "no recorder ran");
+	EXPECT_EQ(only({began("true")}).from, sample_time - minute / 2);
+	EXPECT_EQ(only({began("true")}).to, sample_time);
+	EXPECT_EQ(only({began("false")}).kind, "the recorder broke off");
+	EXPECT_EQ(only({paused("false")}).kind, "the recorder stood still");
+	EXPECT_EQ(only({paused("false")}).from, sample_time - 10'000'000'000);
+	EXPECT_EQ(only({paused("true")}).kind, "nothing could be written");
+	const auto ended = formats::journal_line("recording_ended", false, "{}", sample_time - 1000);
+	EXPECT_EQ(only({ended}).to, 0) << "and nothing came since";
+	EXPECT_TRUE(of({ended, audit::line_of(audit::refused_connect())}).gaps.empty());
+	EXPECT_TRUE(of({formats::journal_line("recording_began", false, R"({"last_record":null,"ended":false})")})
+			    .gaps.empty())
+		<< "an empty journal";
+	EXPECT_EQ(of({formats::integrity_line("not_as_published", sample_time)}).gaps.at(0).to, 0);
+	const auto tampered = only({formats::integrity_line("not_as_published", sample_time - 2 * minute),
+				    formats::integrity_line("as_published", sample_time)});
+	EXPECT_EQ(tampered.kind, "not as published");
+	EXPECT_EQ(tampered.from, sample_time - 2 * minute) << "it began before the time of the report";
+	EXPECT_EQ(tampered.to, sample_time);
+}
+
+TEST(Report, WhatAWindowsRowsDecided)
+{
+	const auto opened = formats::window_line(formats::window_change("window_opened"));
+	const auto expired = formats::window_line(formats::window_change("window_expired"));
+	const auto extended = policy_line("policy_window", "2", "3", sample_time - 1000); // of installation's rows: 6
+	EXPECT_EQ(of({opened, expired}).windows.at(0).decided, 7u);
+	EXPECT_EQ(of({opened, extended, expired}).windows.at(0).decided, 13u);
+	EXPECT_FALSE(of({opened}).windows.at(0).decided);
+}
+
+TEST(Report, SumsOfCheckpointsAreOfThisTime)
+{
+	const auto report = of({formats::checkpoint_line(sample_time - 2 * minute), formats::checkpoint_line(),
+				formats::checkpoint_line(sample_time + 1)});
+	EXPECT_EQ(report.accounts.at("socket").judged, 10u);
+	EXPECT_EQ(report.accounts.at("socket").recorded, 10u);
+	EXPECT_EQ(report.accounts.at("edge").judged, 0u);
+	EXPECT_NE(html(report).find("Every refusal accounted for"), std::string::npos);
+}
+
+/// One of each kind, and what is long and cannot be broken at a space.
+std::vector<std::string> all_long_records()
+{
+	auto lines = formats::all_records();
+	for (std::uint8_t i = 0; i < 40; i++) {
+		auto event = audit::refused_connect();
+		audit::set_address(event.remote, "2001:db8:ffff:1234:5678:9abc:def0:1234");
+		event.remote[15] = i;
+		lines.push_back(audit::line_of(
+			event, {.executable = "/" + std::string(200, 'x'), .user = std::string(32, 'u')}));
+	}
+	auto window = formats::window_change("window_opened");
+	window.opened_reason = window.reason = std::string(300, 'w');
+	lines.push_back(formats::window_line(window));
+	return lines;
 }
 
 TEST(ReportPage, IsWellFormedAndLoadsNothing)
@@ -217,6 +297,39 @@ TEST(ReportPage, NothingOutOfARecordIsMarkup)
 	EXPECT_NE(elements_of(page), "");
 	EXPECT_EQ(elements_of(page).find("script"), std::string::npos);
 	EXPECT_NE(page.find("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"), std::string::npos);
+}
+
+/// Also of hundreds of records, with names and digests that are long: neither too wide on a telephone nor pale, in light
+/// and dark; nothing is asked for, and the console says nothing.
+TEST(ReportPage, IsWellInABrowser)
+{
+	auto lines = all_long_records();
+	auto report = of(lines);
+	report.hosts = {"a-host-with-a-very-long-name.department.hospital.example.org"};
+	report.integrity = {.state = Integrity::State::bad,
+			    .text = "The journal is not as it was written",
+			    .fingerprint = "SHA256:" + std::string(43, 'M'),
+			    .checkpoint = "weir-journal-head:1:" + std::string(16, 'a') +
+					  ":123456789:" + std::string(64, 'b'),
+			    .checkpoint_at = "2026-11-24T12:03:04.123456789Z",
+			    .findings = {"0000000000000001.jsonl:5: edited: record 4 is not what its successor says"}};
+	report.rows = {{.id = "node-researcher",
+			.dir = "out",
+			.source = "node",
+			.destination = "researcher",
+			.port = "TCP/50051",
+			.service = "gRPC",
+			.status = "mandatory",
+			.place = "node",
+			.used = 12345}};
+	report.rows_digest = std::string(64, 'c');
+	const std::string path = testing::TempDir() + "weir-report-browser.html";
+	std::ofstream(path) << html(report);
+	const int status = std::system((WEIR_SOURCE_DIR "/tests/unit/report/in_a_browser " + path + " >&2").c_str());
+	std::remove(path.c_str());
+	if (WEXITSTATUS(status) == 77)
+		GTEST_SKIP() << "no Chromium here";
+	EXPECT_EQ(status, 0);
 }
 
 TEST(ReportJson, SaysTheSame)
