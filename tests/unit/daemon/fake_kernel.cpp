@@ -21,6 +21,11 @@ std::string hex(std::span<const std::uint8_t>)
 	return kernel::fake().digest;
 }
 
+std::vector<std::uint64_t> tallies_of(const Image &)
+{
+	return std::vector<std::uint64_t>(kernel::fake().policy.rows.size());
+}
+
 Result<std::string> text_of(const Image &)
 {
 	return policy::canonical(kernel::fake().policy);
