@@ -336,7 +336,9 @@ private:
 		if (rest != 0)
 			rows.push_back({fmt::format("{} more", sorted.size() - most_shown), grouped(rest), "", "",
 					"in the JSON form of this report"});
-		table({{name}, {"Number", Kind::number}, {"First", Kind::word}, {"Last", Kind::word}, {details}}, rows);
+		const auto kind = std::string_view(name) == "Process" ? Kind::text : Kind::word;
+		table({{name, kind}, {"Number", Kind::number}, {"First", Kind::word}, {"Last", Kind::word}, {details}},
+		      rows);
 	}
 
 	void violations()

@@ -17,6 +17,15 @@ constexpr double left = 104, right = 712; ///< of the time axis; the picture is 
 constexpr double width = right - left;
 constexpr std::int64_t second = 1'000'000'000, hour = 3600 * second, day = 24 * hour;
 
+/// "17 Nov", of "2026-11-17 12:03:04".
+std::string day_of(const std::string &text)
+{
+	static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	const auto month = static_cast<std::size_t>((text[5] - '0') * 10 + text[6] - '1');
+	return text.substr(8, 2) + " " + months.at(month);
+}
+
 class Plot {
 public:
 	Plot(const Report &report, int height, const std::string &name) : report_(report), height_(height)
@@ -52,8 +61,7 @@ public:
 			    top, bottom);
 			if (at > left + 24 && at < right - 24)
 				put("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", at,
-				    bottom + 17,
-				    each < day && time % day != 0 ? text.substr(11, 5) : text.substr(5, 5));
+				    bottom + 17, each < day && time % day != 0 ? text.substr(11, 5) : day_of(text));
 		}
 	}
 	std::string finish(const std::string &caption)

@@ -44,7 +44,7 @@ i.out,i.in{display:inline-block;width:.7rem;height:.7rem;border-radius:2px}i.out
 ins{color:var(--good);text-decoration:none}del{color:var(--bad);text-decoration:none}
 .signature p+p{display:flex;gap:2rem;flex-wrap:wrap;margin-top:3.5rem}
 .signature span{flex:1 1 10rem;border-top:1px solid var(--ink);padding-top:.2rem;color:var(--dim);font-size:.85rem}
-@media(max-width:52rem){main{padding:1rem .9rem 3rem}h1{font-size:1.35rem}svg text{font-size:18px}
+@media screen and (max-width:52rem){main{padding:1rem .9rem 3rem}h1{font-size:1.35rem}svg text{font-size:22px}
 .cards{grid-template-columns:1fr 1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,tbody,tr,tbody th,td{display:block}tr{border-bottom:1px solid var(--ink);padding:.4rem 0}
