@@ -155,6 +155,7 @@ private:
 		if (report_.accounts.empty())
 			return;
 		std::vector<Cells> rows;
+		rows.reserve(report_.accounts.size());
 		for (const auto &[gate, sums] : report_.accounts)
 			rows.push_back({escaped(gate), grouped(sums.judged), grouped(sums.recorded), grouped(sums.lost),
 					grouped(sums.discarded + sums.missing),
@@ -268,6 +269,7 @@ private:
 			    "time. What is allowed is counted, not recorded.</p>\n",
 			    escaped(report_.rows_digest));
 		std::vector<Cells> rows;
+		rows.reserve(report_.rows.size());
 		auto before = report_.used_before;
 		for (const auto &row : report_.rows) {
 			const auto used = before.find(row.id);
@@ -290,6 +292,7 @@ private:
 			       {"Before", Kind::number}},
 			      rows, [&](std::size_t i) { return rows[i][7] == "0" && rows[i][8] == "0"; });
 		rows.clear();
+		rows.reserve(before.size());
 		for (const auto &[row, use] : before)
 			rows.push_back({escaped(row), escaped(use.window), grouped(use.count)});
 		if (!rows.empty()) {
