@@ -537,7 +537,7 @@ TEST_F(Journal, EachLineIsAsTheSchemaSays)
 	ASSERT_EQ(windows.size(), 3U);
 	const auto used = field(windows[1], "weir.policy.used");
 	ASSERT_EQ(used.size(), 1U) << used;
-	EXPECT_EQ(used[0]["row"], "web-tcp");
+	EXPECT_EQ(used[0]["row"], "web-tcp@node");
 	EXPECT_EQ(used[0]["window"], "web");
 	EXPECT_GE(used[0]["count"].get<int>(), 1);
 	expect_as_the_schema_says({"violation", "component", "window", "policy", "integrity", "journal", "checkpoint"});

@@ -47,7 +47,8 @@ std::optional<std::int64_t> time_of(std::string_view text)
 	const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2), rest = number(20, 9);
 	if (!date.ok() || hour < 0 || minute < 0 || second < 0 || rest < 0)
 		return std::nullopt;
-	return (sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + hour * 3600 + minute * 60 + second) *
+	return (sys_days{date}.time_since_epoch().count() * std::int64_t{86400} + std::int64_t{hour} * 3600 +
+		minute * std::int64_t{60} + second) *
 		       1'000'000'000 +
 	       rest;
 }

@@ -28,8 +28,9 @@ Tally &tally_of(std::map<std::string, Tally> &all, const std::string &key)
 	return all[key];
 }
 
-void add(Tally &tally, std::uint64_t count, bool refused, std::int64_t time, const std::string &detail)
+void add(Tally &tally, std::uint64_t count, bool refused, bool out, std::int64_t time, const std::string &detail)
 {
+	tally.out += out ? count : 0;
 	(refused ? tally.refused : tally.observed) += count;
 	tally.first = tally.first == 0 ? time : std::min(tally.first, time);
 	tally.last = std::max(tally.last, time);
@@ -131,7 +132,7 @@ void Collector::line(std::string_view line)
 				number(record, "weir.events.lost_since"), number(record, "weir.events.discarded"),
 				note.text));
 	} else if (dataset == "weir.integrity") {
-		report_.alarms.push_back(note);
+		(failed ? report_.alarms : report_.changes).push_back(note);
 	} else if (dataset == "weir.sink") {
 		gap(time, time, "a sink", note.text);
 	} else if (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0) {
@@ -223,13 +224,13 @@ void Collector::violation(const Json &record, std::int64_t time)
 	const auto bucket = static_cast<std::size_t>(static_cast<double>(time - report_.since) /
 						     static_cast<double>(span) * static_cast<double>(buckets));
 	(out ? report_.out : report_.in).at(std::min(bucket, buckets - 1)) += count;
-	add(report_.reasons[reason], count, refused, time, text(record, "event.reason"));
-	add(report_.gates[gate], count, refused, time, "");
+	add(report_.reasons[reason], count, refused, out, time, text(record, "event.reason"));
+	add(report_.gates[gate], count, refused, out, time, "");
 	const auto service = service_of(record, out);
 	const auto peer = total != 0 ? "(ends not kept)" : text(record, out ? "destination.ip" : "source.ip");
-	add(tally_of(report_.peers, peer.empty() ? "(no address)" : peer), count, refused, time, service);
+	add(tally_of(report_.peers, peer.empty() ? "(no address)" : peer), count, refused, out, time, service);
 	const auto process = total != 0 ? "(ends not kept)" : process_of(record);
-	add(tally_of(report_.processes, process), count, refused, time, text(record, "process.executable"));
+	add(tally_of(report_.processes, process), count, refused, out, time, text(record, "process.executable"));
 	const auto digest = text(record, "weir.policy.digest");
 	if (digest.find_first_not_of('0') != std::string::npos) // all zeros: it was replaced in that moment
 		reign(digest, text(record, "weir.generation"), time, false);

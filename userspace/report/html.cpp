@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 #include <vector>
 
 namespace weir::report {
@@ -19,9 +20,11 @@ namespace {
 constexpr std::size_t most_shown = 25; ///< of peers, of processes; the JSON has all
 constexpr std::size_t most_notes = 500;
 
+enum class Kind : std::uint8_t { text, number, word }; ///< words are not broken, but on a telephone
+
 struct Column {
 	const char *name;
-	bool number = false;
+	Kind kind = Kind::text;
 };
 
 /// The text of a cell, which is HTML.
@@ -152,6 +155,7 @@ private:
 		if (report_.accounts.empty())
 			return;
 		std::vector<Cells> rows;
+		rows.reserve(report_.accounts.size());
 		for (const auto &[gate, sums] : report_.accounts)
 			rows.push_back({escaped(gate), grouped(sums.judged), grouped(sums.recorded), grouped(sums.lost),
 					grouped(sums.discarded + sums.missing),
@@ -159,13 +163,18 @@ private:
 		out_ += "<h3>Every refusal accounted for</h3>\n<p>As the checkpoints of this time state it: what the "
 			"kernel counted, and what became of it. Lost: refused all the same, without a record, as the "
 			"kernel's buffer was full. Missing: went with a recorder that was killed.</p>\n";
-		table({{"Gate"},
-		       {"Counted", true},
-		       {"In records", true},
-		       {"Lost", true},
-		       {"Missing", true},
-		       {"Still waiting", true}},
+		table({{"Gate", Kind::word},
+		       {"Counted", Kind::number},
+		       {"In records", Kind::number},
+		       {"Lost", Kind::number},
+		       {"Missing", Kind::number},
+		       {"Still waiting", Kind::number}},
 		      rows);
+	}
+
+	static const char *class_of(const Column &column)
+	{
+		return column.kind == Kind::number ? " class=\"n\"" : column.kind == Kind::word ? " class=\"w\"" : "";
 	}
 
 	/// The first cell of a row is its header.
@@ -174,15 +183,14 @@ private:
 	{
 		out_ += "<table>\n<thead><tr>";
 		for (const auto &column : columns)
-			put("<th scope=\"col\"{}>{}</th>", column.number ? " class=\"n\"" : "", column.name);
+			put("<th scope=\"col\"{}>{}</th>", class_of(column), column.name);
 		out_ += "</tr></thead>\n<tbody>\n";
 		for (std::size_t row = 0; row < rows.size(); row++) {
 			put("<tr{}>", is_dim && is_dim(row) ? " class=\"dim\"" : "");
 			for (std::size_t i = 0; i < rows[row].size(); i++)
 				put("<{0}{1} data-name=\"{2}\">{3}{4}{5}</{6}>", i == 0 ? "th scope=\"row\"" : "td",
-				    columns.at(i).number ? " class=\"n\"" : "", columns[i].name,
-				    rows[row][i].empty() ? "" : "<div>", rows[row][i],
-				    rows[row][i].empty() ? "" : "</div>", i == 0 ? "th" : "td");
+				    class_of(columns.at(i)), columns[i].name, rows[row][i].empty() ? "" : "<div>",
+				    rows[row][i], rows[row][i].empty() ? "" : "</div>", i == 0 ? "th" : "td");
 			out_ += "</tr>\n";
 		}
 		out_ += "</tbody></table>\n";
@@ -198,15 +206,20 @@ private:
 		std::vector<Cells> rows;
 		for (std::size_t i = 0; i < std::min(report_.gaps.size(), most_notes); i++) {
 			const auto &gap = report_.gaps[i];
-			rows.push_back({utc(gap.from),
+			rows.push_back({when(gap.from),
 					gap.to == 0          ? "no end is recorded"
 					: gap.to == gap.from ? "a moment"
-							     : utc(gap.to),
+							     : when(gap.to),
 					gap.to == 0 ? "" : lasting(gap.to - gap.from), escaped(gap.kind),
 					escaped(gap.text)});
 		}
 		if (!rows.empty())
-			table({{"From"}, {"To"}, {"Lasted", true}, {"What"}, {"In words"}}, rows);
+			table({{"From", Kind::word},
+			       {"To", Kind::word},
+			       {"Lasted", Kind::number},
+			       {"What", Kind::word},
+			       {"In words"}},
+			      rows);
 		more(report_.gaps.size());
 		out_ += "<p class=\"none\">While no recorder runs the policy holds: refusals wait in the kernel or are "
 			"counted, "
@@ -228,12 +241,17 @@ private:
 		rows.reserve(report_.policies.size());
 		for (const auto &each : report_.policies)
 			rows.push_back(
-				{utc(each.first), each.last == 0 ? "in force" : utc(each.last),
+				{when(each.first), each.last == 0 ? "in force" : when(each.last),
 				 escaped(each.generation), fmt::format("<code>{}</code>", escaped(each.digest)),
 				 std::string(each.from_change ? "the change" : "refusals by it, first and last") +
 					 (each.observe ? "; it only observes" : "")});
 		if (!rows.empty())
-			table({{"From"}, {"To"}, {"Generation", true}, {"Digest"}, {"Known by"}}, rows);
+			table({{"From", Kind::word},
+			       {"To", Kind::word},
+			       {"Generation", Kind::number},
+			       {"Digest"},
+			       {"Known by"}},
+			      rows);
 		end_section();
 	}
 
@@ -251,6 +269,7 @@ private:
 			    "time. What is allowed is counted, not recorded.</p>\n",
 			    escaped(report_.rows_digest));
 		std::vector<Cells> rows;
+		rows.reserve(report_.rows.size());
 		auto before = report_.used_before;
 		for (const auto &row : report_.rows) {
 			const auto used = before.find(row.id);
@@ -263,16 +282,17 @@ private:
 		}
 		if (!rows.empty())
 			table({{"Row"},
-			       {"Dir"},
+			       {"Dir", Kind::word},
 			       {"Source"},
 			       {"Destination"},
-			       {"Port"},
+			       {"Port", Kind::word},
 			       {"Service"},
 			       {"Where"},
-			       {"Decided", true},
-			       {"Before", true}},
+			       {"Decided", Kind::number},
+			       {"Before", Kind::number}},
 			      rows, [&](std::size_t i) { return rows[i][7] == "0" && rows[i][8] == "0"; });
 		rows.clear();
+		rows.reserve(before.size());
 		for (const auto &[row, use] : before)
 			rows.push_back({escaped(row), escaped(use.window), grouped(use.count)});
 		if (!rows.empty()) {
@@ -281,40 +301,47 @@ private:
 			    "them was replaced.</p>\n",
 			    report_.rows.empty() ? "Rows of policies that were replaced"
 						 : "Rows that are not in force any more");
-			table({{"Row"}, {"Window"}, {"Decided", true}}, rows);
+			table({{"Row"}, {"Window", Kind::word}, {"Decided", Kind::number}}, rows);
 		}
 		end_section();
 	}
 
-	void tallies(const char *title, const char *name, const char *details, const std::map<std::string, Tally> &all)
+	/// `of`: which of a tally's refusals; nothing is said of those that have none.
+	void tallies(const char *title, const char *name, const char *details, const std::map<std::string, Tally> &all,
+		     const std::function<std::uint64_t(const Tally &)> &of = &Tally::all, const char *only = "")
 	{
-		std::vector<std::pair<std::string, const Tally *>> sorted;
-		sorted.reserve(all.size());
+		std::vector<std::tuple<std::uint64_t, std::string, const Tally *>> sorted;
 		for (const auto &[key, tally] : all)
-			sorted.emplace_back(key, &tally);
-		std::ranges::stable_sort(
-			sorted, [](const auto &a, const auto &b) { return a.second->all() > b.second->all(); });
-		const auto most = std::max<std::uint64_t>(sorted.empty() ? 1 : sorted[0].second->all(), 1);
+			if (const auto count = of(tally); count != 0)
+				sorted.emplace_back(count, key, &tally);
+		if (sorted.empty())
+			return;
+		std::ranges::stable_sort(sorted, std::greater(), [](const auto &each) { return std::get<0>(each); });
+		const auto most = std::get<0>(sorted.front());
 		put("<h3>{}</h3>\n", title);
 		std::uint64_t rest = 0;
 		std::vector<Cells> rows;
 		for (std::size_t i = 0; i < sorted.size(); i++) {
-			const auto &[key, tally] = sorted[i];
+			const auto &[count, key, tally] = sorted[i];
 			if (i >= most_shown) {
-				rest += tally->all();
+				rest += count;
 				continue;
 			}
+			auto said = tally->details;
+			std::erase_if(said, [&](const std::string &each) { return !each.ends_with(only); });
 			rows.push_back(
 				{escaped(key),
 				 fmt::format("{}<span class=\"bar\"><span style=\"width:{:.1f}%\"></span></span>",
-					     grouped(tally->all()),
-					     100.0 * static_cast<double>(tally->all()) / static_cast<double>(most)),
-				 utc(tally->first), utc(tally->last), joined(tally->details)});
+					     grouped(count),
+					     100.0 * static_cast<double>(count) / static_cast<double>(most)),
+				 when(tally->first), when(tally->last), joined(said)});
 		}
 		if (rest != 0)
 			rows.push_back({fmt::format("{} more", sorted.size() - most_shown), grouped(rest), "", "",
 					"in the JSON form of this report"});
-		table({{name}, {"Number", true}, {"First"}, {"Last"}, {details}}, rows);
+		const auto kind = std::string_view(name) == "Process" ? Kind::text : Kind::word;
+		table({{name, kind}, {"Number", Kind::number}, {"First", Kind::word}, {"Last", Kind::word}, {details}},
+		      rows);
 	}
 
 	void violations()
@@ -323,9 +350,14 @@ private:
 		if (report_.reasons.empty()) {
 			none("Nothing was refused, as far as the records say.");
 		} else {
-			out_ += refusals_plot(report_);
+			out_ += refusals_plot(report_, true);
+			out_ += refusals_plot(report_, false);
 			tallies("By reason", "Reason", "In words", report_.reasons);
-			tallies("By peer", "Peer", "Services", report_.peers);
+			tallies("By peer that this host tried to reach", "Peer", "Services", report_.peers, &Tally::out,
+				" out");
+			tallies(
+				"By peer that tried to reach this host", "Peer", "Services", report_.peers,
+				[](const Tally &tally) { return tally.all() - tally.out; }, " in");
 			tallies("By process", "Process", "Executables", report_.processes);
 		}
 		end_section();
@@ -345,19 +377,19 @@ private:
 					? "its time was over"
 					: "closed by " + each.closed_by +
 						  (each.closed_reason.empty() ? "" : ": " + each.closed_reason);
-			rows.push_back({escaped(each.name), utc(each.opened), utc(each.ended), escaped(each.opened_by),
-					escaped(each.opened_reason), escaped(end),
+			rows.push_back({escaped(each.name), when(each.opened), when(each.ended),
+					escaped(each.opened_by), escaped(each.opened_reason), escaped(end),
 					each.decided ? grouped(*each.decided) : "not known", grouped(each.cut)});
 		}
 		if (!rows.empty()) {
-			table({{"Window"},
-			       {"Opened"},
-			       {"Ended"},
+			table({{"Window", Kind::word},
+			       {"Opened", Kind::word},
+			       {"Ended", Kind::word},
 			       {"By"},
 			       {"Why"},
 			       {"How it ended"},
-			       {"Decided", true},
-			       {"Cut", true}},
+			       {"Decided", Kind::number},
+			       {"Cut", Kind::number}},
 			      rows);
 			out_ += "<p>Decided: how often the window's rows admitted something, which is no fewer than "
 				"the "
@@ -386,9 +418,9 @@ private:
 				words += "<br/><ins>+ " + escaped(line) + "</ins>";
 			for (const auto &line : note.closed)
 				words += "<br/><del>− " + escaped(line) + "</del>";
-			rows.push_back({utc(note.time), escaped(note.kind), std::move(words)});
+			rows.push_back({when(note.time), escaped(note.kind), std::move(words)});
 		}
-		table({{"When"}, {"What"}, {"In words"}}, rows);
+		table({{"When", Kind::word}, {"What", Kind::word}, {"In words"}}, rows);
 		more(all.size());
 		end_section();
 	}
@@ -397,6 +429,9 @@ private:
 	{
 		out_ += "<section class=\"signature\" aria-labelledby=\"reviewed\">\n<h2 "
 			"id=\"reviewed\">Reviewed</h2>\n"
+			"<p class=\"stated\">I have read this report, and compared the fingerprint of the first key "
+			"and the last "
+			"checkpoint with those that are kept elsewhere.</p>\n"
 			"<p><span>Name</span><span>Date</span><span>Signature</span></p>\n</section>\n";
 	}
 

@@ -25,6 +25,7 @@ Json tallies(const std::map<std::string, Tally> &all, const char *name)
 		out.push_back({{name, key},
 			       {"refused", tally.refused},
 			       {"observed", tally.observed},
+			       {"out", tally.out},
 			       {"first", moment(tally.first)},
 			       {"last", moment(tally.last)},
 			       {"details", tally.details}});

@@ -50,6 +50,14 @@ std::string utc(std::int64_t time)
 	return text.substr(0, 19);
 }
 
+std::string when(std::int64_t time)
+{
+	const auto text = utc(time);
+	return time == 0 ? text
+			 : fmt::format("<span class=\"t\">{}</span> <span class=\"t\">{}</span>", text.substr(0, 10),
+				       text.substr(11));
+}
+
 std::string grouped(std::uint64_t value)
 {
 	auto digits = std::to_string(value);

@@ -13,9 +13,18 @@
 namespace weir::report {
 namespace {
 
-constexpr double left = 84, right = 712; ///< of the time axis; the picture is 720 wide
+constexpr double left = 104, right = 712; ///< of the time axis; the picture is 720 wide
 constexpr double width = right - left;
 constexpr std::int64_t second = 1'000'000'000, hour = 3600 * second, day = 24 * hour;
+
+/// "17 Nov", of "2026-11-17 12:03:04".
+std::string day_of(const std::string &text)
+{
+	static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	const auto month = static_cast<std::size_t>((text[5] - '0') * 10 + text[6] - '1');
+	return text.substr(8, 2) + " " + months.at(month);
+}
 
 class Plot {
 public:
@@ -52,8 +61,7 @@ public:
 			    top, bottom);
 			if (at > left + 24 && at < right - 24)
 				put("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", at,
-				    bottom + 17,
-				    each < day && time % day != 0 ? text.substr(11, 5) : text.substr(5, 5));
+				    bottom + 17, each < day && time % day != 0 ? text.substr(11, 5) : day_of(text));
 		}
 	}
 	std::string finish(const std::string &caption)
@@ -80,57 +88,43 @@ std::uint64_t round_up(std::uint64_t value)
 struct Span {
 	std::int64_t from = 0, to = 0;
 	std::string name;
+	std::string label{}; ///< on it, where there is room
 };
 
 } // namespace
 
-std::string refusals_plot(const Report &report)
+std::string refusals_plot(const Report &report, bool out)
 {
-	constexpr double top = 16, bottom = 150;
-	std::uint64_t most = 1;
-	std::size_t busiest = 0;
-	for (std::size_t i = 0; i < buckets; i++)
-		if (const auto sum = report.out[i] + report.in[i]; sum > most)
-			most = sum, busiest = i;
-	const auto scale = round_up(most);
-	const auto out = std::accumulate(report.out.begin(), report.out.end(), std::uint64_t{0});
-	const auto in = std::accumulate(report.in.begin(), report.in.end(), std::uint64_t{0});
+	constexpr double top = 16, bottom = 106;
+	const auto &counts = out ? report.out : report.in;
+	const auto busiest = std::ranges::max_element(counts);
+	const auto scale = round_up(std::max<std::uint64_t>(*busiest, 1));
 	const auto length = (report.until - report.since) / static_cast<std::int64_t>(buckets);
-	Plot plot(
-		report, 176,
-		fmt::format(
-			"Refusals over time: {} of what goes out, {} of what comes in; the most, {}, in the {} from {}",
-			out, in, most, lasting(length),
-			utc(report.since + static_cast<std::int64_t>(busiest) * length)));
-	for (const auto part : {std::uint64_t{0}, scale / 2, scale}) {
-		if (part == 0 && scale / 2 == 0)
-			continue;
-		const auto y = bottom - (bottom - top) * static_cast<double>(part) / static_cast<double>(scale);
+	const auto *const what = out ? "what this host tried to send" : "what was to come in";
+	Plot plot(report, 132,
+		  fmt::format("Refusals over time of {}: {} in all; the most, {}, in the {} from {}", what,
+			      std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), *busiest,
+			      lasting(length), utc(report.since + (busiest - counts.begin()) * length)));
+	plot.time_axis(top, bottom);
+	for (const auto part : {std::uint64_t{0}, scale}) {
+		const auto y = part == 0 ? bottom : top;
 		if (part != 0)
 			plot.put("<line class=\"grid\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/>\n", left, y,
 				 right, y);
 		plot.put("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", left - 6, y + 4, grouped(part));
 	}
-	plot.time_axis(top, bottom);
-	const auto height = [&](std::uint64_t value) {
-		return value == 0 ? 0.0
-				  : std::max(1.0,
-					     (bottom - top) * static_cast<double>(value) / static_cast<double>(scale));
-	};
 	constexpr double bar = width / static_cast<double>(buckets);
 	for (std::size_t i = 0; i < buckets; i++) {
-		const auto goes = height(report.out[i]), comes = height(report.in[i]);
-		const auto x = left + bar * static_cast<double>(i) + 0.75;
-		for (const auto &[name, y, size] :
-		     {std::tuple("in", bottom - comes, comes), std::tuple("out", bottom - comes - goes, goes)})
-			if (size > 0)
-				plot.put("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-					 "height=\"{:.1f}\"/>\n",
-					 name, x, y, bar - 1.5, size);
+		if (counts[i] == 0)
+			continue;
+		const auto height =
+			std::max(1.0, (bottom - top) * static_cast<double>(counts[i]) / static_cast<double>(scale));
+		plot.put("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",
+			 out ? "out" : "in", left + bar * static_cast<double>(i) + 0.75, bottom - height, bar - 1.5,
+			 height);
 	}
-	return plot.finish(
-		fmt::format("Refusals over time (UTC). <i class=\"out\"></i> out <i class=\"in\"></i> in; a bar is {}",
-			    lasting(length)));
+	return plot.finish(fmt::format("<i class=\"{}\"></i> Refusals of {}, over time (UTC); a bar is {}",
+				       out ? "out" : "in", what, lasting(length)));
 }
 
 std::string coverage_plot(const Report &report)
@@ -142,7 +136,8 @@ std::string coverage_plot(const Report &report)
 	for (const auto &each : report.policies)
 		lanes[0].second.push_back({each.first, until(each.last),
 					   fmt::format("generation {}, {} to {}", each.generation, utc(each.first),
-						       each.last == 0 ? "now" : utc(each.last))});
+						       each.last == 0 ? "now" : utc(each.last)),
+					   each.generation});
 	for (const auto &each : report.windows)
 		lanes[1].second.push_back({each.opened,
 					   each.ended != 0 ? each.ended : std::min(each.until, report.until),
@@ -167,6 +162,9 @@ std::string coverage_plot(const Report &report)
 				 "height=\"18\"><title>{}</title></rect>\n",
 				 classes.at(i), std::min(x, right - 3), y, std::max(3.0, plot.x(span.to) - x),
 				 escaped(span.name));
+			if (const auto room = plot.x(span.to) - x; room > 12.0 * static_cast<double>(span.label.size()))
+				plot.put("<text class=\"on\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 5, y + 13,
+					 escaped(span.label));
 		}
 	}
 	return plot.finish(

@@ -8,8 +8,8 @@
 
 namespace weir::report {
 
-/// Refusals: bars, out on top of in.
-std::string refusals_plot(const Report &);
+/// Refusals of what goes out, or of what comes in: each has its own scale.
+std::string refusals_plot(const Report &, bool out);
 /// What was in force, which windows were open, and where there are gaps: a lane each.
 std::string coverage_plot(const Report &);
 

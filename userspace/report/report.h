@@ -21,6 +21,7 @@ namespace weir::report {
 struct Tally {
 	std::uint64_t refused = 0;
 	std::uint64_t observed = 0;
+	std::uint64_t out = 0; ///< of both: what this host sent
 	std::int64_t first = 0, last = 0; ///< UNIX time, ns
 	std::set<std::string> details{};  ///< services, or executables; the first few
 	[[nodiscard]] std::uint64_t all() const { return refused + observed; }

@@ -38,6 +38,7 @@ struct FakeKernel {
 	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
 	Cut cut; ///< what cut_ended() ends
+	std::vector<std::uint64_t> tallies; ///< by row
 	std::vector<BoundPolicy> cut_after; ///< what it was given
 	std::string notes; ///< directory of notes
 	std::uint64_t made = 0; ///< events that were put into the ring

@@ -156,6 +156,7 @@ TEST_F(WindowsTest, AtItsEndConnectionsAreCutAndRowsGo)
 	fake().cut.connections = {"TCP 192.0.2.2:4711 - 203.0.113.7:443"};
 	open("installation");
 	set_end("installation", 20 * ms);
+	fake().tallies = {9};
 	tick();
 	pollfd timer{windows_->fd(), POLLIN, 0};
 	ASSERT_EQ(::poll(&timer, 1, 1000), 1) << "the timer of the end";
@@ -169,6 +170,7 @@ TEST_F(WindowsTest, AtItsEndConnectionsAreCutAndRowsGo)
 	EXPECT_THAT(actions(), ElementsAre("window_opened installation", "window_expired installation"));
 	const auto expired = records().back();
 	EXPECT_EQ(expired["weir"]["window"]["connections_cut"], 1);
+	EXPECT_EQ(expired["weir"]["window"]["decided"], 9);
 	EXPECT_FALSE(expired.contains("user")) << "nobody did it";
 	EXPECT_EQ(fake().cut_after.size(), 1U);
 }
