@@ -31,11 +31,6 @@ Result<std::string> text_of(const Image &)
 	return policy::canonical(kernel::fake().policy);
 }
 
-std::vector<std::uint64_t> tallies_of(const Image &)
-{
-	return kernel::fake().tallies;
-}
-
 } // namespace weir
 
 namespace weir::kernel {

@@ -211,8 +211,8 @@ private:
 
 TEST_F(RunJournal, FullDiskIsSaidAndTheNextRunSaysWhatItCost)
 {
-	fake().counter = {.refused = 3000, .observed = 0, .reported = 3000, .merged = 0, .summed = 0, .lost = 0};
-	poll(3000);
+	fake().counter = {.refused = 2000, .observed = 0, .reported = 2000, .merged = 0, .summed = 0, .lost = 0};
+	poll(2000); // as many as the memory takes: more would wait for room
 	{
 		const SmallFiles full(100'000);
 		const auto result = run();
@@ -225,8 +225,8 @@ TEST_F(RunJournal, FullDiskIsSaidAndTheNextRunSaysWhatItCost)
 	poll(0, [] { ::usleep(1'100'000); });
 	ASSERT_TRUE(run().has_value()) << said_;
 	expect_whole();
-	EXPECT_EQ(stated("socket", "recorded") + stated("socket", "missing"), 3000U);
-	EXPECT_GT(stated("socket", "missing"), 2000U);
+	EXPECT_EQ(stated("socket", "recorded") + stated("socket", "missing"), 2000U);
+	EXPECT_GT(stated("socket", "missing"), 1500U);
 	EXPECT_EQ(with("recording_began").back()["weir"]["journal"]["unrecorded"], stated("socket", "missing"));
 	EXPECT_GT(with("recording_began").back()["weir"]["journal"]["mended_bytes"], 0);
 }
