@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 #define WEIR_MAGIC 0x72696577u /* "weir" */
-#define WEIR_FORMAT 3u         /* of the image and of the events; a loader refuses any other */
+#define WEIR_FORMAT 4u         /* of the image and of the events; a loader refuses any other */
 
 /* ---- What is asked, and what is answered ------------------------------------------------------ */
 
@@ -62,7 +62,8 @@ enum weir_reason {
 	WEIR_REASON_ETHERTYPE = 12,  /* a frame that is neither IP nor ARP nor of a type that the site lists */
 	WEIR_REASON_USER = 13,       /* a row admits it, but for another user */
 	WEIR_REASON_CLOSED = 14,     /* the window whose row admitted it has ended */
-	WEIR_REASONS = 15,
+	WEIR_REASON_JOURNAL = 15,    /* a row admits it, but only while the journal is written, and it is not */
+	WEIR_REASONS = 16,
 };
 
 #define WEIR_NO_ROW 0xffffffffu
@@ -180,6 +181,7 @@ enum weir_image_flags {
 	WEIR_IMAGE_OBSERVE = 1, /* report, refuse nothing */
 	WEIR_IMAGE_EDGE = 2,    /* the policy has an edge: the packet gate refuses what passes by other interfaces */
 	WEIR_IMAGE_DEADLINES = 4, /* some rows end: only then is the clock read */
+	WEIR_IMAGE_JOURNAL = 8,   /* some rows need the journal: only then is the lease looked at */
 };
 
 struct weir_header {
@@ -244,7 +246,7 @@ struct weir_cell {
 	__u32 address_class;
 	__u32 port_class;
 	/* Number of the row + 1, 0 ends it. In the order in which they decide: rows for good, in the order of the
-	 * policy; then those with a deadline, later ones first. */
+	 * policy; then those with a deadline, later ones first; then, in the same order, those that need the journal. */
 	__u32 rows[WEIR_CELL_ROWS];
 };
 #define WEIR_CELL_SLOTS 2u
@@ -252,6 +254,7 @@ struct weir_cell {
 enum weir_row_flags {
 	WEIR_ROW_KERNEL = 1, /* only packets that the kernel itself makes, with hop limit 255 or the group's own */
 	WEIR_ROW_USER = 2,   /* only of sockets that this user made */
+	WEIR_ROW_JOURNAL = 4, /* only while the journal is written: struct weir_lease */
 };
 
 /* 4 in a line. */
@@ -275,6 +278,15 @@ static inline __u64 weir_hash(__u64 a, __u64 b, __u64 c)
 	h = (h ^ (h >> 29)) * 0x6a09e667f3bcc909ull;
 	return h ^ (h >> 32);
 }
+
+/* ---- The journal's lease ------------------------------------------------------------------------ */
+
+/* `lease`, one slot: for how long the journal is known to be written. Whoever writes it renews this while it is; when
+ * it can't, or is stopped or killed, the lease ends by itself, and rows with WEIR_ROW_JOURNAL close. */
+struct weir_lease {
+	__u64 until; /* boot clock (CLOCK_BOOTTIME), ns; of one that was withdrawn: since when. 0: there was none yet */
+	char problem[120]; /* for people, NUL-terminated: why it was withdrawn; "" while it is renewed */
+};
 
 /* ---- Flows ------------------------------------------------------------------------------------- */
 
@@ -431,5 +443,6 @@ WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
 WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_fragment) == 24);
 WEIR_ASSERT(sizeof(struct weir_counter) == 48);
+WEIR_ASSERT(sizeof(struct weir_lease) == 128);
 
 #endif /* WEIR_ABI_H */

@@ -36,7 +36,7 @@ struct passage {
 	__u32 base;       /* where the IP header is */
 	__u32 ethertype;
 	__u32 own;        /* a kernel on this link made it for itself */
-	__u32 zero;
+	__u32 unwritten;  /* a row that was asked needs the journal */
 	__u64 asked;      /* what weir_ask() was asked last */
 	struct weir_packet packet;
 	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
@@ -101,6 +101,7 @@ static __always_inline void ask_again(struct passage *p, const __u32 remote[4], 
 {
 	p->asked = what;
 	p->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2], what, 0);
+	p->unwritten |= lacks_journal(p->answer);
 }
 
 /* Ask the rows of `direction`, which is not always the way the packet travels, about its flow. */
@@ -156,7 +157,7 @@ static __always_inline void note_packet(struct weir_edge_flow *flow, const struc
 
 /*
  * Does the packet belong to a flow of this table, which was opened the way of `opener`? A policy that came after the
- * flow judges it anew, and each packet of what a row with a deadline admits. Only the side that a row speaks of keeps a flow alive: answers alone don't.
+ * flow judges it anew, and each packet of what a row admits that ends or needs the journal. Only the side that a row speaks of keeps a flow alive: answers alone don't.
  */
 static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 {
@@ -595,7 +596,11 @@ static __always_inline int judge_frame(void *ctx, struct passage *p)
 	} else {
 		refuse(p, WEIR_REASON_NO_POLICY);
 	}
-	return allowed(p) ? WEIR_ALLOW : report(ctx, p);
+	if (allowed(p))
+		return WEIR_ALLOW;
+	if (p->unwritten)
+		refuse(p, WEIR_REASON_JOURNAL);
+	return report(ctx, p);
 }
 
 #endif /* WEIR_EDGE_BPF_H */

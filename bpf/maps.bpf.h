@@ -84,6 +84,15 @@ struct {
 	__type(value, struct weir_interface);
 } interfaces __weak SEC(".maps");
 
+/* Whether rows that need the journal hold. Only whoever writes the journal writes here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* `until` is written by one store */
+	__type(key, __u32);
+	__type(value, struct weir_lease);
+} lease __weak SEC(".maps");
+
 static __always_inline void *image_line(void *image, __u32 line)
 {
 	return bpf_map_lookup_elem(image, &line);

@@ -28,6 +28,8 @@ struct judgement {
 	__u32 has_edge;   /* the policy in force has an edge */
 	__u32 direction;  /* of travel */
 	__u32 kernel;     /* no process made the packet, and it can't have come from beyond this link */
+	__u32 unwritten;  /* a row that was asked needs the journal */
+	__u32 zero;
 	struct bpf_sock *sk;
 	struct weir_packet packet;
 };
@@ -74,6 +76,7 @@ static __always_inline void ask_about(struct judgement *j, __u32 direction, cons
 	}
 	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			     circumstances(direction, protocol, port, j->zone, kernel), maker_of(owner));
+	j->unwritten |= lacks_journal(j->answer);
 }
 
 static __always_inline void ask_rows(struct judgement *j, __u32 direction)
@@ -332,7 +335,11 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		refuse(&j, reason);
 	else
 		judge_parsed(skb, sk, &j);
-	return allowed(&j) ? 1 : report(skb, &j);
+	if (allowed(&j))
+		return 1;
+	if (j.unwritten)
+		refuse(&j, WEIR_REASON_JOURNAL);
+	return report(skb, &j);
 }
 
 SEC("cgroup_skb/egress")

@@ -7,6 +7,7 @@
 #include "daemon/hosts.h"
 #include "daemon/interfaces.h"
 #include "daemon/keeper.h"
+#include "daemon/lease.h"
 #include "daemon/merged.h"
 #include "daemon/records.h"
 #include "daemon/row_names.h"
@@ -52,7 +53,7 @@ public:
 		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
 		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
-		  keeper_(options.where.instance), watch_(options.where, options.journal),
+		  keeper_(options.where.instance), lease_(options.where), watch_(options.where, options.journal),
 		  identity_(identity(options.where))
 	{
 		for (const auto &address : options.sinks)
@@ -90,6 +91,7 @@ private:
 	Hosts hosts_;
 	Windows windows_;
 	Keeper keeper_;
+	Lease lease_;
 	Watch watch_;
 	sinks::Fan fan_;
 	audit::Enricher enricher_;
@@ -282,6 +284,8 @@ void Daemon::write_out()
 		say(fmt::format("{} takes lines again", records_.name()));
 	if (*done)
 		windows_.written();
+	if (!stop_)
+		lease_.look(records_);
 }
 
 /// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not
