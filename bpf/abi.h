@@ -80,7 +80,7 @@ struct weir_counter {
 	__u64 reported; /* of both: put into the ring buffer */
 	__u64 merged;   /* of both: like one that was reported, counted in `merges` */
 	__u64 summed;   /* of both: `merges` was full, counted here only */
-	__u64 lost;     /* of both: the ring buffer was full */
+	__u64 lost;     /* of both: the ring buffer was full, and no table was there */
 };
 
 #define WEIR_COUNTERS (WEIR_SCOPES * WEIR_GATES * WEIR_DIRECTIONS * WEIR_REASONS)
@@ -124,13 +124,21 @@ struct weir_event {
 };
 
 /*
- * Edge gate: refusals that are alike. The first is reported, with all that is known of it; the others are counted
- * here until user space takes the map away and puts an empty one in its place (`merges`, one slot). What differs
- * between like refusals is left out: the port of the side that does not serve.
+ * Refusals that are alike. The first is reported, with all that is known of it; the others are counted here until user
+ * space takes the map away and puts an empty one in its place (`merges`, a slot for each table). What differs between
+ * like refusals is left out: the port of the side that does not serve.
  */
+enum weir_merge_table {
+	WEIR_MERGE_EDGE = 0,      /* of the edge gate: anybody on the network can fill it */
+	WEIR_MERGE_ATTEMPTS = 1,  /* of the gates of cgroups */
+	WEIR_MERGE_PROCESSES = 2, /* of those, when that was full: by process, whoever the peers are */
+	WEIR_MERGE_TABLES = 3,
+};
+
 struct weir_merge_key {
 	__u8 local[16];
-	__u8 remote[16];
+	__u8 remote[16]; /* both zero: of several peers */
+	__u64 cookie;     /* of the socket, where no process is known; 0 at the edge */
 	__u32 ifindex;
 	__u32 pid;        /* as in struct weir_event */
 	__u32 generation;
@@ -141,7 +149,8 @@ struct weir_merge_key {
 	__u8 reason;
 	__u8 verdict;
 	__u8 scope;
-	__u32 zero;
+	__u8 operation;
+	__u8 zero[3];
 };
 
 struct weir_merge {
@@ -150,10 +159,11 @@ struct weir_merge {
 	__u64 last;
 	__u32 uid;
 	__u32 gid;
+	__u64 cgroup; /* as in struct weir_event; 0 at the edge */
 	char comm[WEIR_COMM_SIZE];
 };
 
-#define WEIR_MERGES 4096u
+#define WEIR_MERGES 4096u /* of each table */
 
 /* ---- The image: one compiled policy ------------------------------------------------------------ */
 /*
@@ -436,8 +446,8 @@ WEIR_ASSERT(sizeof(struct weir_row) * WEIR_ROW_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_event) == 144);
 WEIR_ASSERT(sizeof(struct weir_flow_key) == 32);
 WEIR_ASSERT(sizeof(struct weir_owner) == 40);
-WEIR_ASSERT(sizeof(struct weir_merge_key) == 56);
-WEIR_ASSERT(sizeof(struct weir_merge) == 48);
+WEIR_ASSERT(sizeof(struct weir_merge_key) == 64);
+WEIR_ASSERT(sizeof(struct weir_merge) == 56);
 WEIR_ASSERT(sizeof(struct weir_edge_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
 WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);

@@ -25,6 +25,9 @@
 
 #define SECOND_NS 1000000000ull
 
+/* On this processor's counters, which nothing but this gate counts in; and no frame is judged in the middle of another. */
+#define count_own(counter, field) ((counter)->field++)
+
 /* One frame on its way. */
 struct passage {
 	__u64 answer;     /* of weir_ask(), or in its form */
@@ -495,24 +498,17 @@ static __always_inline __u16 service_of(const struct passage *p)
 }
 
 /* Into the ring buffer, with all that is known of it; -1 when that is full. Apart, as few refusals come here. */
-static __noinline int report_first(void *ctx, const struct passage *p, struct weir_counter *counter)
+static __noinline int report_first(void *ctx, const struct passage *p, const struct weir_merge_key *like,
+				   struct weir_counter *counter)
 {
-	struct weir_attempt attempt = {.gate = WEIR_GATE_EDGE, .operation = WEIR_OP_PACKET};
+	struct weir_attempt attempt = {.local = p->packet.local, .remote = p->packet.remote, .like = *like};
 
-	attempt.ifindex = interface_of(ctx);
 	tell_socket(ctx, p->direction, &attempt);
-	weir_copy16(attempt.local, p->packet.local);
-	weir_copy16(attempt.remote, p->packet.remote);
 	attempt.local_port = p->packet.local_port;
 	attempt.remote_port = p->packet.remote_port;
-	attempt.reason = answer_reason(p->answer);
 	if (tells_ethertype(p))
 		attempt.local_port = attempt.remote_port = (__u16)p->ethertype;
-	attempt.protocol = p->packet.protocol;
 	attempt.tcp_flags = p->packet.tcp_flags;
-	attempt.direction = (__u8)p->direction;
-	attempt.observe = !!(p->answer & WEIR_ANSWER_OBSERVE);
-	attempt.generation = answer_generation(p->answer);
 	attempt.length = p->length - p->base;
 	return send_event(&attempt, owner_of(ctx, p->direction), counter);
 }
@@ -532,10 +528,12 @@ static __always_inline void make_merge_key(struct weir_merge_key *key, const str
 	key->reason = answer_reason(p->answer);
 	key->verdict = p->answer & WEIR_ANSWER_OBSERVE ? WEIR_ALLOW : WEIR_REFUSE;
 	key->scope = (__u8)scope;
-	key->zero = 0;
+	key->operation = WEIR_OP_PACKET;
+	key->cookie = 0;
+	key->zero[0] = key->zero[1] = key->zero[2] = 0;
 }
 
-/* Counts what is refused; reports the first of its like. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
+/* Counts what is refused; reports the first of its like: anybody on the network can make it a million a second. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
  * the policy only observes. */
 static __always_inline int report(void *ctx, struct passage *p)
 {
@@ -543,7 +541,7 @@ static __always_inline int report(void *ctx, struct passage *p)
 	struct weir_counter *counter;
 	struct weir_merge_key key;
 	struct weir_merge *like;
-	__u32 slot = 0;
+	__u32 slot = WEIR_MERGE_EDGE;
 	void *table;
 
 	make_merge_key(&key, p, interface_of(ctx), owner);
@@ -558,9 +556,9 @@ static __always_inline int report(void *ctx, struct passage *p)
 	like = table ? bpf_map_lookup_elem(table, &key) : 0;
 	/* A table that is full is full for the next frames, too: it is tried once for each tick of the coarse clock. */
 	if (table && !like && p->full_at != p->now) {
-		int failed = begin_like(table, &key, owner);
+		int failed = begin_like(table, &key, owner, 0);
 
-		if (!failed && !report_first(ctx, p, counter))
+		if (!failed && !report_first(ctx, p, &key, counter))
 			return key.verdict;
 		if (!failed || failed == ALREADY_THERE) /* the ring buffer is full; another processor was faster */
 			like = bpf_map_lookup_elem(table, &key);

@@ -148,7 +148,7 @@ kernel::ComponentState place_of(const kernel::State &state, std::size_t scope)
 	return {};
 }
 
-JournalNeed need_of(const kernel::State &state, const Context &context)
+JournalNeed need_now(const kernel::State &state, const Context &context)
 {
 	return need_of(state.policy, state.lease, kernel::has_reader(context.where), Moment::now().boot_ns,
 		       context.where.instance);
@@ -197,7 +197,7 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		{"digest", state.digest},
 		{"approved_digest", approved_digest(state.policy)},
 		{"windows", windows_json(state.policy, Moment::now())},
-		{"journal", as_json(need_of(state, context))},
+		{"journal", as_json(need_now(state, context))},
 		{"cgroups", cgroups},
 		{"edge", state.policy.edge.present},
 		{"interfaces", interfaces_of(state)},
@@ -255,15 +255,13 @@ void print(const kernel::State &state, const Context &context)
 						 : fmt::format("{}", fmt::join(texts(host.addresses), ", ")));
 	for (const auto &problem : state.problems)
 		std::cout << "problem: " << problem << '\n';
-	if (const auto need = need_of(state, context); need.rows != 0)
+	if (const auto need = need_now(state, context); need.rows != 0)
 		std::cout << text_of(need) << '\n';
 
 	std::cout << fmt::format(
-		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {}{} lost\n",
+		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} merged, {} summed, {} lost\n",
 		sums.all.refused, sums.all.observed, sums.all.reported,
-		state.policy.edge.present ? fmt::format("{} merged, {} summed, ", sums.all.merged, sums.all.summed)
-					  : "",
-		sums.all.lost);
+		sums.all.merged, sums.all.summed, sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),

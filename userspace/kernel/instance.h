@@ -160,7 +160,7 @@ Result<Fd> watch_interfaces();
 /// Empties it; gives whether there was anything.
 bool drain_interfaces(const Fd &watch);
 
-/// Like refusals, counted by the edge gate since the last call; takes them out of the kernel. Their times are of the boot
+/// Like refusals, counted by the gates since the last call; takes them out of the kernel. Their times are of the boot
 /// clock here, not of the monotonic one.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 

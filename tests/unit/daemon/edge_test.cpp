@@ -8,6 +8,7 @@ namespace {
 weir_merge_key syn_from(const char *address, std::uint16_t port)
 {
 	weir_merge_key key{};
+	key.operation = WEIR_OP_PACKET;
 	audit::set_address(key.local, "192.0.2.2");
 	audit::set_address(key.remote, address);
 	key.ifindex = 2;
