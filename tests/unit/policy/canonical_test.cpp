@@ -120,6 +120,7 @@ private:
 		Row out;
 		out.user = below(3) == 0 ? 'u' + text() : "";
 		out.on_page = below(3) != 0;
+		out.needs_journal = below(3) == 0;
 		out.zone = below(4) == 0 ? "tunnel" : "";
 		for (std::string *column :
 		     {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
@@ -304,6 +305,7 @@ TEST(Canonical, EveryFieldMatters)
 	differs([](BoundPolicy &p) { p.scopes[0].open_loopback ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].scope ^= 1; });
 	differs([](BoundPolicy &p) { p.rows[0].zones ^= 3; });
+	differs([](BoundPolicy &p) { p.rows[0].row.needs_journal = !p.rows[0].row.needs_journal; });
 	differs([](BoundPolicy &p) { p.rows[0].row.zone = p.rows[0].row.zone.empty() ? "tunnel" : ""; });
 	differs([](BoundPolicy &p) { p.edge.present ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].kernel_only ^= true; });
