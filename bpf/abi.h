@@ -313,13 +313,13 @@ struct weir_flow_key {
 
 enum weir_role {
 	WEIR_ROLE_NONE = 0,
-	WEIR_ROLE_OPENER = 1,   /* this host opened it: rows of direction out decide */
+	WEIR_ROLE_OPENER = 1, /* this host opened it: rows of direction out decide */
 	WEIR_ROLE_ACCEPTER = 2, /* the peer opened it: rows of direction in decide */
 };
 
 struct weir_flow {
 	__u64 state; /* see weir_state() */
-	__u64 seen;  /* boot clock, ns: last packet that this host sent or a row admitted */
+	__u64 seen; /* boot clock, ns: last packet that this host sent or a row admitted */
 };
 
 #define WEIR_FLOWS 65536u
@@ -346,16 +346,16 @@ static inline int weir_is_admitted(__u64 state, __u32 generation, __u32 ifindex)
 /* `interfaces`: by ifindex, in the network namespace that weir applied the policy in. The packet gate finds a
  * packet's zone here. */
 struct weir_interface {
-	__u32 zone;  /* WEIR_ZONE_NETWORK or WEIR_ZONE_TUNNEL */
+	__u32 zone; /* WEIR_ZONE_NETWORK or WEIR_ZONE_TUNNEL */
 	__u32 flags; /* enum weir_interface_flags */
 };
 
 #define WEIR_INTERFACES 4096u
 
 enum weir_interface_flags {
-	WEIR_INTERFACE_HELD = 1,    /* the edge gate's programs are attached to it */
+	WEIR_INTERFACE_HELD = 1, /* the edge gate's programs are attached to it */
 	WEIR_INTERFACE_CARRIED = 2, /* what passes it passes one that is held, too (VLAN, bridge, bond) */
-	WEIR_INTERFACE_INSIDE = 4,  /* leads nowhere but into this host (a bridge of containers) */
+	WEIR_INTERFACE_INSIDE = 4, /* leads nowhere but into this host (a bridge of containers) */
 };
 
 /* A flow at the edge, as this host sees it. `opened`: by what left by an `out` row. `accepted`: by what came in by
@@ -372,9 +372,9 @@ struct weir_edge_key {
 };
 
 struct weir_edge_flow {
-	__u64 seen;       /* monotonic clock, ns: last packet that keeps it alive */
+	__u64 seen; /* monotonic clock, ns: last packet that keeps it alive */
 	__u32 generation; /* of the policy that admitted it */
-	__u32 phase;      /* mask of enum weir_phase */
+	__u32 phase; /* mask of enum weir_phase */
 };
 
 /* What is known of a flow; decides how long it lives. */
@@ -401,7 +401,7 @@ enum weir_phase {
 struct weir_fragment_key {
 	__u8 source[16];
 	__u8 destination[16];
-	__u32 id;      /* as it stands in the header */
+	__u32 id; /* as it stands in the header */
 	__u8 protocol; /* IPv4 only: the identification is unique for each */
 	__u8 zone;
 	__u8 direction;
@@ -409,10 +409,10 @@ struct weir_fragment_key {
 };
 
 struct weir_fragment {
-	__u64 seen;       /* monotonic clock, ns */
+	__u64 seen; /* monotonic clock, ns */
 	__u32 generation;
-	__u32 end;        /* where the first part's payload ends: a later part that begins before overlaps it */
-	__u64 asked;      /* a row with a deadline admitted it: what to ask anew of each part; else 0 */
+	__u32 end; /* where the first part's payload ends: a later part that begins before overlaps it */
+	__u64 asked; /* a row with a deadline admitted it: what to ask anew of each part; else 0 */
 };
 
 #define WEIR_FRAGMENTS 4096u

@@ -30,20 +30,20 @@
 
 /* One frame on its way. */
 struct passage {
-	__u64 answer;     /* of weir_ask(), or in its form */
-	__u64 now;        /* as edge_clock() tells it */
+	__u64 answer; /* of weir_ask(), or in its form */
+	__u64 now; /* as edge_clock() tells it */
 	__u32 generation; /* of the policy in force when it came */
 	__u32 direction;
-	__u32 length;     /* of the frame, in bytes */
-	__u32 many;       /* as in struct weir_frame */
-	__u32 base;       /* where the IP header is */
+	__u32 length; /* of the frame, in bytes */
+	__u32 many; /* as in struct weir_frame */
+	__u32 base; /* where the IP header is */
 	__u32 ethertype;
-	__u32 own;        /* a kernel on this link made it for itself */
-	__u32 unwritten;  /* a row that was asked needs the journal */
-	__u64 asked;      /* what weir_ask() was asked last */
+	__u32 own; /* a kernel on this link made it for itself */
+	__u32 unwritten; /* a row that was asked needs the journal */
+	__u64 asked; /* what weir_ask() was asked last */
 	struct weir_packet packet;
 	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
-	__u64 full_at;            /* stays from frame to frame: when the table of like refusals was found full */
+	__u64 full_at; /* stays from frame to frame: when the table of like refusals was found full */
 };
 
 static __always_inline void clear_passage(struct passage *p)

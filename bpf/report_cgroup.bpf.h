@@ -32,11 +32,12 @@ static __always_inline void complete(struct weir_attempt *attempt, const struct 
 	like->scope = (__u8)scope;
 }
 
-/* What is left when it doesn't count who the peers are. */
+/* What is left when it doesn't count who the peers are: the process. Sockets of no known one are counted together. */
 static __always_inline void forget_peers(struct weir_merge_key *like)
 {
 	__builtin_memset(like->local, 0, sizeof(like->local));
 	__builtin_memset(like->remote, 0, sizeof(like->remote));
+	like->cookie = 0;
 	like->port = 0;
 }
 
@@ -83,7 +84,8 @@ static __always_inline int weir_report(struct weir_attempt *attempt, const struc
 		return verdict_of(attempt);
 	}
 	full_until = bpf_map_lookup_elem(&crowded, &first);
-	counted = count_in(table, &attempt->like, owner, attempt->cgroup, counter, now, full_until && *full_until <= now);
+	counted =
+		count_in(table, &attempt->like, owner, attempt->cgroup, counter, now, full_until && *full_until <= now);
 	if (counted < 0) {
 		if (full_until && *full_until <= now)
 			*full_until = now + CROWDED_NS;

@@ -74,8 +74,8 @@ static __always_inline int answers_admitted(const struct weir_flow_key *key, con
 }
 
 /* Apart, for the sake of the stack. */
-static __noinline int report(const struct weir_flow_key *key, const struct weir_owner *owner,
-			     __u64 answer, __u32 operation)
+static __noinline int report(const struct weir_flow_key *key, const struct weir_owner *owner, __u64 answer,
+			     __u32 operation)
 {
 	struct weir_attempt attempt = {.like = {.gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT}};
 

@@ -122,7 +122,8 @@ private:
 	BoundPolicy policy_;
 	bool unwritten_ = false;
 	std::uint32_t generation_ = 0;
-	std::optional<std::pair<Flow, Direction>> asked_; ///< the last question, when a row that ends or needs the journal said yes
+	std::optional<std::pair<Flow, Direction>>
+		asked_; ///< the last question, when a row that ends or needs the journal said yes
 	std::map<PartsKey, Parts> parts_;
 };
 

@@ -162,7 +162,7 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 	EXPECT_GT(refused, 500U);
 	EXPECT_EQ(said_so[WEIR_REASON_USER] > 50, conditions);
 	EXPECT_EQ(said_so[WEIR_REASON_CLOSED] > 50, conditions);
-	EXPECT_EQ(said_so[WEIR_REASON_JOURNAL] > 50, conditions);
+	EXPECT_EQ(said_so[WEIR_REASON_JOURNAL] > 10, conditions);
 	std::uint64_t counted = 0, reported = 0;
 	for (const auto &counter : gates->counters()) {
 		counted += counter.refused + counter.observed;

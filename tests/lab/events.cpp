@@ -283,8 +283,10 @@ TEST_F(Events, WhoTriedWhatSurvivesAFlood)
 				floods.push_back(::fork());
 				if (floods.back() == 0) {
 					const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
-					for (int i = 0;; ++i)
-						(void)send(fd.get(), 250, scans ? 1 + i % 65535 : 9);
+					(void)::nice(10);
+					for (int i = 0; i < (scans ? 20000 : 100000); ++i)
+						(void)send(fd.get(), 250, scans ? 1 + i : 9);
+					::_exit(0);
 				}
 			}
 			std::string pids;

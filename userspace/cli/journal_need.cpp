@@ -58,9 +58,10 @@ JournalNeed need_of(const BoundPolicy &policy, const weir_lease &lease, bool has
 	const std::string problem = audit::printable(lease.problem);
 	need.closed_for = lease.until == 0 ? 0 : (boot_ns - lease.until) / second;
 	if (!has_reader) {
-		need.why = "no weir run is there to write it" + (problem.empty() ? "" : ", and before it ended: " + problem);
-		need.remedy = fmt::format("start it: systemctl start weir-events@{}, or weir run --journal DIR",
-					  instance);
+		need.why = "no weir run is there to write it" +
+			   (problem.empty() ? "" : ", and before it ended: " + problem);
+		need.remedy =
+			fmt::format("start it: systemctl start weir-events@{}, or weir run --journal DIR", instance);
 	} else if (!problem.empty()) {
 		need.why = problem;
 		need.remedy = "put that right: weir run tries each second, and the rows open by themselves";
@@ -110,7 +111,8 @@ std::vector<std::string> need_warnings(const BoundPolicy &policy, const Context 
 		for (const auto &row : rows)
 			if (is_way_in(row))
 				warnings.push_back(fmt::format(
-					"row {} lets SSH in only while the journal is written: who comes by it can't come "
+					"row {} lets SSH in only while the journal is written: who comes by it can't "
+					"come "
 					"to repair the journal\n  leave another way in, or the row without journal = "
 					"\"required\"",
 					row.row.id));
@@ -123,11 +125,11 @@ std::vector<std::string> need_warnings(const BoundPolicy &policy, const Context 
 		return warnings;
 	const auto directory = context.journal_directory();
 	if (const auto key = journal::read_first_key(directory); !key && key.error().code == Exit::absent)
-		warnings.push_back(fmt::format(
-			"{} {} the journal, and {} is none: {} closed until there is one and weir run writes it\n  begin "
-			"it: weir journal init {}",
-			needing, needing == 1 ? "row needs" : "rows need", directory, needing == 1 ? "it stays" : "they stay",
-			directory));
+		warnings.push_back(fmt::format("{} {} the journal, and {} is none: {} closed until there is one and "
+					       "weir run writes it\n  begin "
+					       "it: weir journal init {}",
+					       needing, needing == 1 ? "row needs" : "rows need", directory,
+					       needing == 1 ? "it stays" : "they stay", directory));
 	return warnings;
 }
 

@@ -289,12 +289,14 @@ Result<> guard_ssh_session(const BoundPolicy &policy)
 		return std::unexpected(image.error());
 	const auto scope = where_cut(session->connection, way, policy, *image);
 	if (scope && is_admitted(session->connection, way, *image, *scope, true))
-		return fail(Exit::would_cut,
-			    fmt::format("this policy would cut the SSH session in which it is applied, {}, whenever the "
-					"journal can't be written: the row that admits it needs the journal. Nothing was "
-					"applied.\n  Take journal = \"required\" from that row, or add one without it for {}\n  "
-					"or apply it all the same: --cut-ssh",
-					session->connection.text(), session->connection.peer.text()));
+		return fail(
+			Exit::would_cut,
+			fmt::format("this policy would cut the SSH session in which it is applied, {}, whenever the "
+				    "journal can't be written: the row that admits it needs the journal. Nothing was "
+				    "applied.\n  Take journal = \"required\" from that row, or add one without it for "
+				    "{}\n  "
+				    "or apply it all the same: --cut-ssh",
+				    session->connection.text(), session->connection.peer.text()));
 	if (scope)
 		return std::unexpected(would_cut(session->connection, way, policy, *scope));
 	return {};

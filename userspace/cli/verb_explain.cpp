@@ -120,8 +120,9 @@ std::string unmet(const BoundRow &row, const Question &q)
 		return fmt::format("holds for user {} only: --user {}", user_text(*row.user, row.row), *row.user);
 	if (row.deadline != 0 && row.deadline <= q.now)
 		return "its window has ended";
-	return row.row.needs_journal && !q.journal ? "needs the journal: weir status says why it is not written, and what to do"
-						   : "";
+	return row.row.needs_journal && !q.journal
+		       ? "needs the journal: weir status says why it is not written, and what to do"
+		       : "";
 }
 
 void add_near(std::vector<Near> &near, const BoundPolicy &policy, const std::vector<BoundRow> &rows, const Question &q,

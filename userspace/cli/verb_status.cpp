@@ -258,10 +258,10 @@ void print(const kernel::State &state, const Context &context)
 	if (const auto need = need_now(state, context); need.rows != 0)
 		std::cout << text_of(need) << '\n';
 
-	std::cout << fmt::format(
-		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} merged, {} summed, {} lost\n",
-		sums.all.refused, sums.all.observed, sums.all.reported,
-		sums.all.merged, sums.all.summed, sums.all.lost);
+	std::cout << fmt::format("\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} "
+				 "merged, {} summed, {} lost\n",
+				 sums.all.refused, sums.all.observed, sums.all.reported, sums.all.merged,
+				 sums.all.summed, sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),

@@ -73,11 +73,10 @@ void Lease::renew(Records &records)
 	if (before->until > now)
 		return;
 	const auto closed_for = before->until == 0 ? 0 : now - before->until;
-	const auto text = closed_for == 0
-				  ? std::string("rows that need the journal are open: it is written")
-				  : fmt::format("rows that need the journal are open again, after {:.1f} s{}{}",
-						static_cast<double>(closed_for) / 1e9,
-						before->problem[0] == '\0' ? "" : ": ", before->problem);
+	const auto text = closed_for == 0 ? std::string("rows that need the journal are open: it is written")
+					  : fmt::format("rows that need the journal are open again, after {:.1f} s{}{}",
+							static_cast<double>(closed_for) / 1e9,
+							before->problem[0] == '\0' ? "" : ": ", before->problem);
 	say(text);
 	note(records, "rows_opened", text, closed_for);
 }

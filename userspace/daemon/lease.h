@@ -15,7 +15,7 @@ namespace weir::daemon {
 
 class Lease {
 public:
-	static constexpr std::int64_t pause = 900 * ms;    ///< between two looks
+	static constexpr std::int64_t pause = 900 * ms; ///< between two looks
 	static constexpr std::int64_t length = 5 * second; ///< of a lease
 
 	explicit Lease(kernel::Where where) : where_(std::move(where)) {}
@@ -31,7 +31,7 @@ private:
 
 	kernel::Where where_;
 	std::int64_t next_ = 0; ///< monotonic
-	std::string said_;      ///< the problem that was said last
+	std::string said_; ///< the problem that was said last
 };
 
 } // namespace weir::daemon

@@ -49,8 +49,8 @@ ino_t identity(const kernel::Where &where)
 class Daemon {
 public:
 	Daemon(const RunOptions &options, Records records, kernel::Ring ring, Fd signals)
-		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), ring_(std::move(ring)),
-		  signals_(std::move(signals)), rows_(options.where), merged_(options.where),
+		: where_(options.where), metrics_(options.metrics), records_(std::move(records)),
+		  ring_(std::move(ring)), signals_(std::move(signals)), rows_(options.where), merged_(options.where),
 		  interfaces_(options.where), components_(options.where),
 		  hosts_(options.where, {.keep = options.keep_ns}), windows_(options.where),
 		  keeper_(options.where.instance), lease_(options.where), watch_(options.where, options.journal),

@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::string_view kind = "a matrix file";
 constexpr std::array<std::string_view, 5> file_keys = {"format", "scenario", "title", "component", "row"};
-constexpr std::array<std::string_view, 13> row_keys = {"id",     "dir",     "source", "destination", "port",    "service", "type",
-						       "status", "comment", "zone",   "user",        "journal", "page"};
+constexpr std::array<std::string_view, 13> row_keys = {"id",      "dir",     "source", "destination", "port",
+						       "service", "type",    "status", "comment",     "zone",
+						       "user",    "journal", "page"};
 constexpr std::string_view row_hint =
 	"a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
 

@@ -40,9 +40,8 @@ MoreColumns::MoreColumns(const BoundPolicy &policy)
 
 void MoreColumns::append_header(Cells &cells) const
 {
-	for (const auto &[is_used, name] :
-	     {std::pair{user, "user"}, std::pair{journal, "journal"}, std::pair{page, "page"},
-	      std::pair{window, "window"}}) {
+	for (const auto &[is_used, name] : {std::pair{user, "user"}, std::pair{journal, "journal"},
+					    std::pair{page, "page"}, std::pair{window, "window"}}) {
 		if (is_used) {
 			cells.emplace_back(name);
 		}

@@ -40,9 +40,9 @@ Result<> check_key(const TomlFile &file, const toml::key &key, std::string_view 
 namespace {
 
 constexpr std::string_view kind = "a site file";
-constexpr std::array<std::string_view, 15> file_keys = {"format", "journal",    "scenario", "scenarios", "loopback", "optional",
-							"resolvers", "names",    "cgroups",   "units",    "containers",
-							"users",     "edge",     "services",  "windows"};
+constexpr std::array<std::string_view, 15> file_keys = {"format",     "scenario",  "scenarios", "loopback", "journal",
+							"optional",   "resolvers", "names",     "cgroups",  "units",
+							"containers", "users",     "edge",      "services", "windows"};
 
 using ReadOne = Result<std::string> (TomlFile::*)(const toml::node &, std::string_view) const;
 
@@ -231,7 +231,8 @@ Result<Site> SiteReader::read()
 {
 	site_.place = {file_.place({}).file, 0, 0};
 	site_.text = file_.text();
-	for (const auto part : {&SiteReader::header, &SiteReader::journal, &SiteReader::optional, &SiteReader::edge, &SiteReader::services}) {
+	for (const auto part : {&SiteReader::header, &SiteReader::journal, &SiteReader::optional, &SiteReader::edge,
+				&SiteReader::services}) {
 		if (const Result<> good = (this->*part)(); !good) {
 			return std::unexpected(good.error());
 		}

@@ -78,7 +78,7 @@ TEST(JournalNeed, WarnsOfTheWayInAndOfAJournalThatIsNotThere)
 /// Whoever has to repair the journal comes by this connection.
 TEST(JournalNeed, TheSshGuardDoesNotCountOnTheJournal)
 {
-	const Connection connection{*Address::parse("192.0.2.66"), 51234, *Address::parse("192.0.2.2"), 22};
+	const Connection connection{*Address::parse("192.0.2.2"), *Address::parse("192.0.2.66"), 22, 51234};
 	const Way way{.zone = zone_network, .interface = "eth0", .passes_edge = true, .cgroups = {0}};
 	for (const bool needs : {false, true}) {
 		const auto site = policy(needs);

@@ -23,7 +23,13 @@ weir_merge_key syn_from(const char *address, std::uint16_t port)
 
 weir_merge counted(std::uint64_t count)
 {
-	return {.count = count, .first = 2'000'000'000, .last = 2'900'000'000, .uid = 0, .gid = 0, .comm = {}};
+	return {.count = count,
+		.first = 2'000'000'000,
+		.last = 2'900'000'000,
+		.uid = 0,
+		.gid = 0,
+		.cgroup = 0,
+		.comm = {}};
 }
 
 /// Of all records: what docs/events.md says that it adds up to.

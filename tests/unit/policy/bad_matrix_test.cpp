@@ -121,7 +121,7 @@ interface = "eth0")",
 	 R"(m.toml:8:1: error: unknown key "interface"
     8 | interface = "eth0"
       | ^
-  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user" and "page")"},
+  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user", "journal" and "page")"},
 	{"user_number_in_quotes", R"(id = "a")", R"(id = "a"
 user = "0")",
 	 R"(m.toml:8:8: error: "0" is a number in quotes

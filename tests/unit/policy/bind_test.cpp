@@ -303,7 +303,8 @@ TEST(Bind, RowsThatNeedTheJournal)
 	};
 	const std::string site = changed(site_text, "optional = []", R"(optional = ["web"])");
 	EXPECT_THAT(needing(bound(matrix_text, site).value()), testing::IsEmpty());
-	const std::string matrix = changed(matrix_text, R"(type = "backend", )", R"(type = "backend", journal = "required", )");
+	const std::string matrix =
+		changed(matrix_text, R"(type = "backend", )", R"(type = "backend", journal = "required", )");
 	EXPECT_THAT(needing(bound(matrix, site).value()), ElementsAre("grpc"));
 	const auto all = bound(matrix_text, changed(site, "[names]", "journal = \"required\"\n[names]"));
 	ASSERT_TRUE(all) << all.error().message;
