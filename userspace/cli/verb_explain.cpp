@@ -79,7 +79,7 @@ std::uint64_t boot_clock()
 /// Of the row that admits: how long it still holds, and what it needs; or "".
 std::string end_of(const BoundRow &row, const Question &q)
 {
-	const std::string need = row.row.needs_journal ? "; only while the journal is written" : "";
+	std::string need = row.row.needs_journal ? "; only while the journal is written" : "";
 	if (row.deadline == 0)
 		return need;
 	const auto seconds = (row.deadline - std::min(q.now, row.deadline)) / 1'000'000'000;
