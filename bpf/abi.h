@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 #define WEIR_MAGIC 0x72696577u /* "weir" */
-#define WEIR_FORMAT 3u         /* of the image and of the events; a loader refuses any other */
+#define WEIR_FORMAT 4u         /* of the image and of the events; a loader refuses any other */
 
 /* ---- What is asked, and what is answered ------------------------------------------------------ */
 
@@ -62,7 +62,8 @@ enum weir_reason {
 	WEIR_REASON_ETHERTYPE = 12,  /* a frame that is neither IP nor ARP nor of a type that the site lists */
 	WEIR_REASON_USER = 13,       /* a row admits it, but for another user */
 	WEIR_REASON_CLOSED = 14,     /* the window whose row admitted it has ended */
-	WEIR_REASONS = 15,
+	WEIR_REASON_JOURNAL = 15,    /* a row admits it, but only while the journal is written, and it is not */
+	WEIR_REASONS = 16,
 };
 
 #define WEIR_NO_ROW 0xffffffffu
@@ -79,7 +80,7 @@ struct weir_counter {
 	__u64 reported; /* of both: put into the ring buffer */
 	__u64 merged;   /* of both: like one that was reported, counted in `merges` */
 	__u64 summed;   /* of both: `merges` was full, counted here only */
-	__u64 lost;     /* of both: the ring buffer was full */
+	__u64 lost;     /* of both: the ring buffer was full, and no table was there */
 };
 
 #define WEIR_COUNTERS (WEIR_SCOPES * WEIR_GATES * WEIR_DIRECTIONS * WEIR_REASONS)
@@ -123,13 +124,21 @@ struct weir_event {
 };
 
 /*
- * Edge gate: refusals that are alike. The first is reported, with all that is known of it; the others are counted
- * here until user space takes the map away and puts an empty one in its place (`merges`, one slot). What differs
- * between like refusals is left out: the port of the side that does not serve.
+ * Refusals that are alike. The first is reported, with all that is known of it; the others are counted here until user
+ * space takes the map away and puts an empty one in its place (`merges`, a slot for each table). What differs between
+ * like refusals is left out: the port of the side that does not serve.
  */
+enum weir_merge_table {
+	WEIR_MERGE_EDGE = 0,      /* of the edge gate: anybody on the network can fill it */
+	WEIR_MERGE_ATTEMPTS = 1,  /* of the gates of cgroups */
+	WEIR_MERGE_PROCESSES = 2, /* of those, when that was full: by process, whoever the peers are */
+	WEIR_MERGE_TABLES = 3,
+};
+
 struct weir_merge_key {
 	__u8 local[16];
-	__u8 remote[16];
+	__u8 remote[16]; /* both zero: of several peers */
+	__u64 cookie;     /* of the socket, where no process is known; 0 at the edge */
 	__u32 ifindex;
 	__u32 pid;        /* as in struct weir_event */
 	__u32 generation;
@@ -140,7 +149,8 @@ struct weir_merge_key {
 	__u8 reason;
 	__u8 verdict;
 	__u8 scope;
-	__u32 zero;
+	__u8 operation;
+	__u8 zero[3];
 };
 
 struct weir_merge {
@@ -149,10 +159,11 @@ struct weir_merge {
 	__u64 last;
 	__u32 uid;
 	__u32 gid;
+	__u64 cgroup; /* as in struct weir_event; 0 at the edge */
 	char comm[WEIR_COMM_SIZE];
 };
 
-#define WEIR_MERGES 4096u
+#define WEIR_MERGES 4096u /* of each table */
 
 /* ---- The image: one compiled policy ------------------------------------------------------------ */
 /*
@@ -180,6 +191,7 @@ enum weir_image_flags {
 	WEIR_IMAGE_OBSERVE = 1, /* report, refuse nothing */
 	WEIR_IMAGE_EDGE = 2,    /* the policy has an edge: the packet gate refuses what passes by other interfaces */
 	WEIR_IMAGE_DEADLINES = 4, /* some rows end: only then is the clock read */
+	WEIR_IMAGE_JOURNAL = 8,   /* some rows need the journal: only then is the lease looked at */
 };
 
 struct weir_header {
@@ -244,7 +256,7 @@ struct weir_cell {
 	__u32 address_class;
 	__u32 port_class;
 	/* Number of the row + 1, 0 ends it. In the order in which they decide: rows for good, in the order of the
-	 * policy; then those with a deadline, later ones first. */
+	 * policy; then those with a deadline, later ones first; then, in the same order, those that need the journal. */
 	__u32 rows[WEIR_CELL_ROWS];
 };
 #define WEIR_CELL_SLOTS 2u
@@ -252,6 +264,7 @@ struct weir_cell {
 enum weir_row_flags {
 	WEIR_ROW_KERNEL = 1, /* only packets that the kernel itself makes, with hop limit 255 or the group's own */
 	WEIR_ROW_USER = 2,   /* only of sockets that this user made */
+	WEIR_ROW_JOURNAL = 4, /* only while the journal is written: struct weir_lease */
 };
 
 /* 4 in a line. */
@@ -276,6 +289,15 @@ static inline __u64 weir_hash(__u64 a, __u64 b, __u64 c)
 	return h ^ (h >> 32);
 }
 
+/* ---- The journal's lease ------------------------------------------------------------------------ */
+
+/* `lease`, one slot: for how long the journal is known to be written. Whoever writes it renews this while it is; when
+ * it can't, or is stopped or killed, the lease ends by itself, and rows with WEIR_ROW_JOURNAL close. */
+struct weir_lease {
+	__u64 until; /* boot clock (CLOCK_BOOTTIME), ns; of one that was withdrawn: since when. 0: there was none yet */
+	char problem[120]; /* for people, NUL-terminated: why it was withdrawn; "" while it is renewed */
+};
+
 /* ---- Flows ------------------------------------------------------------------------------------- */
 
 /* A flow of a socket without a connection of its own (UDP, ICMP, raw). */
@@ -291,13 +313,13 @@ struct weir_flow_key {
 
 enum weir_role {
 	WEIR_ROLE_NONE = 0,
-	WEIR_ROLE_OPENER = 1,   /* this host opened it: rows of direction out decide */
+	WEIR_ROLE_OPENER = 1, /* this host opened it: rows of direction out decide */
 	WEIR_ROLE_ACCEPTER = 2, /* the peer opened it: rows of direction in decide */
 };
 
 struct weir_flow {
 	__u64 state; /* see weir_state() */
-	__u64 seen;  /* boot clock, ns: last packet that this host sent or a row admitted */
+	__u64 seen; /* boot clock, ns: last packet that this host sent or a row admitted */
 };
 
 #define WEIR_FLOWS 65536u
@@ -324,16 +346,16 @@ static inline int weir_is_admitted(__u64 state, __u32 generation, __u32 ifindex)
 /* `interfaces`: by ifindex, in the network namespace that weir applied the policy in. The packet gate finds a
  * packet's zone here. */
 struct weir_interface {
-	__u32 zone;  /* WEIR_ZONE_NETWORK or WEIR_ZONE_TUNNEL */
+	__u32 zone; /* WEIR_ZONE_NETWORK or WEIR_ZONE_TUNNEL */
 	__u32 flags; /* enum weir_interface_flags */
 };
 
 #define WEIR_INTERFACES 4096u
 
 enum weir_interface_flags {
-	WEIR_INTERFACE_HELD = 1,    /* the edge gate's programs are attached to it */
+	WEIR_INTERFACE_HELD = 1, /* the edge gate's programs are attached to it */
 	WEIR_INTERFACE_CARRIED = 2, /* what passes it passes one that is held, too (VLAN, bridge, bond) */
-	WEIR_INTERFACE_INSIDE = 4,  /* leads nowhere but into this host (a bridge of containers) */
+	WEIR_INTERFACE_INSIDE = 4, /* leads nowhere but into this host (a bridge of containers) */
 };
 
 /* A flow at the edge, as this host sees it. `opened`: by what left by an `out` row. `accepted`: by what came in by
@@ -350,9 +372,9 @@ struct weir_edge_key {
 };
 
 struct weir_edge_flow {
-	__u64 seen;       /* monotonic clock, ns: last packet that keeps it alive */
+	__u64 seen; /* monotonic clock, ns: last packet that keeps it alive */
 	__u32 generation; /* of the policy that admitted it */
-	__u32 phase;      /* mask of enum weir_phase */
+	__u32 phase; /* mask of enum weir_phase */
 };
 
 /* What is known of a flow; decides how long it lives. */
@@ -379,7 +401,7 @@ enum weir_phase {
 struct weir_fragment_key {
 	__u8 source[16];
 	__u8 destination[16];
-	__u32 id;      /* as it stands in the header */
+	__u32 id; /* as it stands in the header */
 	__u8 protocol; /* IPv4 only: the identification is unique for each */
 	__u8 zone;
 	__u8 direction;
@@ -387,10 +409,10 @@ struct weir_fragment_key {
 };
 
 struct weir_fragment {
-	__u64 seen;       /* monotonic clock, ns */
+	__u64 seen; /* monotonic clock, ns */
 	__u32 generation;
-	__u32 end;        /* where the first part's payload ends: a later part that begins before overlaps it */
-	__u64 asked;      /* a row with a deadline admitted it: what to ask anew of each part; else 0 */
+	__u32 end; /* where the first part's payload ends: a later part that begins before overlaps it */
+	__u64 asked; /* a row with a deadline admitted it: what to ask anew of each part; else 0 */
 };
 
 #define WEIR_FRAGMENTS 4096u
@@ -424,12 +446,13 @@ WEIR_ASSERT(sizeof(struct weir_row) * WEIR_ROW_SLOTS == WEIR_LINE);
 WEIR_ASSERT(sizeof(struct weir_event) == 144);
 WEIR_ASSERT(sizeof(struct weir_flow_key) == 32);
 WEIR_ASSERT(sizeof(struct weir_owner) == 40);
-WEIR_ASSERT(sizeof(struct weir_merge_key) == 56);
-WEIR_ASSERT(sizeof(struct weir_merge) == 48);
+WEIR_ASSERT(sizeof(struct weir_merge_key) == 64);
+WEIR_ASSERT(sizeof(struct weir_merge) == 56);
 WEIR_ASSERT(sizeof(struct weir_edge_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
 WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_fragment) == 24);
 WEIR_ASSERT(sizeof(struct weir_counter) == 48);
+WEIR_ASSERT(sizeof(struct weir_lease) == 128);
 
 #endif /* WEIR_ABI_H */

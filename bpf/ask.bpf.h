@@ -11,7 +11,8 @@
 /* The answer: generation of the image that judged << 32 | reason << 8 | these. */
 #define WEIR_ANSWER_ALLOWED 1ull
 #define WEIR_ANSWER_OBSERVE 2ull
-#define WEIR_ANSWER_ENDS 4ull /* by a row with a deadline: it is of this packet, and nobody keeps it for the next */
+/* By a row with a deadline, or that needs the journal: it is of this packet, and nobody keeps it for the next. */
+#define WEIR_ANSWER_ENDS 4ull
 
 static __always_inline __u32 answer_generation(__u64 answer)
 {
@@ -27,6 +28,12 @@ static __always_inline __u8 answer_reason(__u64 answer)
 static __always_inline int answer_lasts(__u64 answer)
 {
 	return (answer & (WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) == WEIR_ANSWER_ALLOWED;
+}
+
+/* Did rows refuse for want of the journal? A gate that then asks about other rows says this all the same. */
+static __always_inline __u32 lacks_journal(__u64 answer)
+{
+	return !(answer & WEIR_ANSWER_ALLOWED) && answer_reason(answer) == WEIR_REASON_JOURNAL;
 }
 
 /* Who made the socket, as weir_ask() takes it; 0: not known, and no row with a user holds. */

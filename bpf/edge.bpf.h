@@ -25,22 +25,25 @@
 
 #define SECOND_NS 1000000000ull
 
+/* On this processor's counters, which nothing but this gate counts in; and no frame is judged in the middle of another. */
+#define count_own(counter, field) ((counter)->field++)
+
 /* One frame on its way. */
 struct passage {
-	__u64 answer;     /* of weir_ask(), or in its form */
-	__u64 now;        /* as edge_clock() tells it */
+	__u64 answer; /* of weir_ask(), or in its form */
+	__u64 now; /* as edge_clock() tells it */
 	__u32 generation; /* of the policy in force when it came */
 	__u32 direction;
-	__u32 length;     /* of the frame, in bytes */
-	__u32 many;       /* as in struct weir_frame */
-	__u32 base;       /* where the IP header is */
+	__u32 length; /* of the frame, in bytes */
+	__u32 many; /* as in struct weir_frame */
+	__u32 base; /* where the IP header is */
 	__u32 ethertype;
-	__u32 own;        /* a kernel on this link made it for itself */
-	__u32 zero;
-	__u64 asked;      /* what weir_ask() was asked last */
+	__u32 own; /* a kernel on this link made it for itself */
+	__u32 unwritten; /* a row that was asked needs the journal */
+	__u64 asked; /* what weir_ask() was asked last */
 	struct weir_packet packet;
 	struct weir_edge_key key; /* its flow; of an ICMP error: that of what it quotes, once it was read */
-	__u64 full_at;            /* stays from frame to frame: when the table of like refusals was found full */
+	__u64 full_at; /* stays from frame to frame: when the table of like refusals was found full */
 };
 
 static __always_inline void clear_passage(struct passage *p)
@@ -101,6 +104,7 @@ static __always_inline void ask_again(struct passage *p, const __u32 remote[4], 
 {
 	p->asked = what;
 	p->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2], what, 0);
+	p->unwritten |= lacks_journal(p->answer);
 }
 
 /* Ask the rows of `direction`, which is not always the way the packet travels, about its flow. */
@@ -156,7 +160,7 @@ static __always_inline void note_packet(struct weir_edge_flow *flow, const struc
 
 /*
  * Does the packet belong to a flow of this table, which was opened the way of `opener`? A policy that came after the
- * flow judges it anew, and each packet of what a row with a deadline admits. Only the side that a row speaks of keeps a flow alive: answers alone don't.
+ * flow judges it anew, and each packet of what a row admits that ends or needs the journal. Only the side that a row speaks of keeps a flow alive: answers alone don't.
  */
 static __always_inline int belongs(struct passage *p, void *table, __u32 opener)
 {
@@ -494,24 +498,17 @@ static __always_inline __u16 service_of(const struct passage *p)
 }
 
 /* Into the ring buffer, with all that is known of it; -1 when that is full. Apart, as few refusals come here. */
-static __noinline int report_first(void *ctx, const struct passage *p, struct weir_counter *counter)
+static __noinline int report_first(void *ctx, const struct passage *p, const struct weir_merge_key *like,
+				   struct weir_counter *counter)
 {
-	struct weir_attempt attempt = {.gate = WEIR_GATE_EDGE, .operation = WEIR_OP_PACKET};
+	struct weir_attempt attempt = {.local = p->packet.local, .remote = p->packet.remote, .like = *like};
 
-	attempt.ifindex = interface_of(ctx);
 	tell_socket(ctx, p->direction, &attempt);
-	weir_copy16(attempt.local, p->packet.local);
-	weir_copy16(attempt.remote, p->packet.remote);
 	attempt.local_port = p->packet.local_port;
 	attempt.remote_port = p->packet.remote_port;
-	attempt.reason = answer_reason(p->answer);
 	if (tells_ethertype(p))
 		attempt.local_port = attempt.remote_port = (__u16)p->ethertype;
-	attempt.protocol = p->packet.protocol;
 	attempt.tcp_flags = p->packet.tcp_flags;
-	attempt.direction = (__u8)p->direction;
-	attempt.observe = !!(p->answer & WEIR_ANSWER_OBSERVE);
-	attempt.generation = answer_generation(p->answer);
 	attempt.length = p->length - p->base;
 	return send_event(&attempt, owner_of(ctx, p->direction), counter);
 }
@@ -531,10 +528,12 @@ static __always_inline void make_merge_key(struct weir_merge_key *key, const str
 	key->reason = answer_reason(p->answer);
 	key->verdict = p->answer & WEIR_ANSWER_OBSERVE ? WEIR_ALLOW : WEIR_REFUSE;
 	key->scope = (__u8)scope;
-	key->zero = 0;
+	key->operation = WEIR_OP_PACKET;
+	key->cookie = 0;
+	key->zero[0] = key->zero[1] = key->zero[2] = 0;
 }
 
-/* Counts what is refused; reports the first of its like. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
+/* Counts what is refused; reports the first of its like: anybody on the network can make it a million a second. Gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where
  * the policy only observes. */
 static __always_inline int report(void *ctx, struct passage *p)
 {
@@ -542,7 +541,7 @@ static __always_inline int report(void *ctx, struct passage *p)
 	struct weir_counter *counter;
 	struct weir_merge_key key;
 	struct weir_merge *like;
-	__u32 slot = 0;
+	__u32 slot = WEIR_MERGE_EDGE;
 	void *table;
 
 	make_merge_key(&key, p, interface_of(ctx), owner);
@@ -557,9 +556,9 @@ static __always_inline int report(void *ctx, struct passage *p)
 	like = table ? bpf_map_lookup_elem(table, &key) : 0;
 	/* A table that is full is full for the next frames, too: it is tried once for each tick of the coarse clock. */
 	if (table && !like && p->full_at != p->now) {
-		int failed = begin_like(table, &key, owner);
+		int failed = begin_like(table, &key, owner, 0);
 
-		if (!failed && !report_first(ctx, p, counter))
+		if (!failed && !report_first(ctx, p, &key, counter))
 			return key.verdict;
 		if (!failed || failed == ALREADY_THERE) /* the ring buffer is full; another processor was faster */
 			like = bpf_map_lookup_elem(table, &key);
@@ -595,7 +594,11 @@ static __always_inline int judge_frame(void *ctx, struct passage *p)
 	} else {
 		refuse(p, WEIR_REASON_NO_POLICY);
 	}
-	return allowed(p) ? WEIR_ALLOW : report(ctx, p);
+	if (allowed(p))
+		return WEIR_ALLOW;
+	if (p->unwritten)
+		refuse(p, WEIR_REASON_JOURNAL);
+	return report(ctx, p);
 }
 
 #endif /* WEIR_EDGE_BPF_H */

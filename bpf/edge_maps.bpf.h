@@ -37,20 +37,4 @@ struct {
 	__type(value, struct weir_fragment);
 } fragments __weak SEC(".maps");
 
-/* One slot: the table in which like refusals are counted. User space takes it away and puts an empty one in its
- * place; nothing is counted in one that was taken (the kernel waits for the programs that run). */
-struct weir_merge_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, WEIR_MERGES);
-	__uint(key_size, sizeof(struct weir_merge_key));
-	__uint(value_size, sizeof(struct weir_merge));
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct weir_merge_map);
-} merges __weak SEC(".maps");
-
 #endif /* WEIR_EDGE_MAPS_BPF_H */

@@ -84,6 +84,31 @@ struct {
 	__type(value, struct weir_interface);
 } interfaces __weak SEC(".maps");
 
+/* A slot for each enum weir_merge_table: the tables in which like refusals are counted. User space takes one away and
+ * puts an empty one in its place; nothing is counted in one that was taken (the kernel waits for the programs that run). */
+struct weir_merge_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WEIR_MERGES);
+	__uint(key_size, sizeof(struct weir_merge_key));
+	__uint(value_size, sizeof(struct weir_merge));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WEIR_MERGE_TABLES);
+	__type(key, __u32);
+	__array(values, struct weir_merge_map);
+} merges __weak SEC(".maps");
+
+/* Whether rows that need the journal hold. Only whoever writes the journal writes here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* `until` is written by one store */
+	__type(key, __u32);
+	__type(value, struct weir_lease);
+} lease __weak SEC(".maps");
+
 static __always_inline void *image_line(void *image, __u32 line)
 {
 	return bpf_map_lookup_elem(image, &line);

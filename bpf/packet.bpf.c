@@ -13,7 +13,7 @@
 #include "bpf/packet_load.bpf.h"
 #include "bpf/packet.bpf.h"
 #include "bpf/ask.bpf.h"
-#include "bpf/report.bpf.h"
+#include "bpf/report_cgroup.bpf.h"
 #include "bpf/sockets.bpf.h"
 
 #include <linux/if_ether.h>
@@ -28,6 +28,8 @@ struct judgement {
 	__u32 has_edge;   /* the policy in force has an edge */
 	__u32 direction;  /* of travel */
 	__u32 kernel;     /* no process made the packet, and it can't have come from beyond this link */
+	__u32 unwritten;  /* a row that was asked needs the journal */
+	__u32 zero;
 	struct bpf_sock *sk;
 	struct weir_packet packet;
 };
@@ -74,6 +76,7 @@ static __always_inline void ask_about(struct judgement *j, __u32 direction, cons
 	}
 	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			     circumstances(direction, protocol, port, j->zone, kernel), maker_of(owner));
+	j->unwritten |= lacks_journal(j->answer);
 }
 
 static __always_inline void ask_rows(struct judgement *j, __u32 direction)
@@ -266,23 +269,34 @@ static __always_inline void judge_parsed(struct __sk_buff *skb, struct bpf_sock 
 		judge_flow(skb, bpf_get_socket_cookie(skb), j);
 }
 
+/* The port of the side that serves; of ICMP the type. An echo reply's identifier is no service. */
+static __always_inline __u16 service_of(const struct judgement *j)
+{
+	__u16 reply = j->packet.protocol == WEIR_IPPROTO_ICMPV6 ? 129 : 0;
+	__u16 port = j->direction == WEIR_OUT ? j->packet.remote_port : j->packet.local_port;
+	__u32 icmp = j->packet.protocol == WEIR_IPPROTO_ICMP || j->packet.protocol == WEIR_IPPROTO_ICMPV6;
+
+	return icmp && !j->packet.opens ? reply : port;
+}
+
 static __noinline int report(struct __sk_buff *skb, const struct judgement *j)
 {
-	struct weir_attempt attempt = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET};
+	struct weir_attempt attempt = {.like = {.gate = WEIR_GATE_PACKET, .operation = WEIR_OP_PACKET}};
 	struct weir_owner *owner = 0;
 	struct bpf_sock *sk = skb->sk;
 
-	weir_copy16(attempt.local, j->packet.local);
-	weir_copy16(attempt.remote, j->packet.remote);
+	attempt.local = j->packet.local;
+	attempt.remote = j->packet.remote;
 	attempt.local_port = j->packet.local_port;
 	attempt.remote_port = j->packet.remote_port;
-	attempt.protocol = j->packet.protocol;
+	attempt.like.port = service_of(j);
+	attempt.like.protocol = j->packet.protocol;
 	attempt.tcp_flags = j->packet.tcp_flags;
-	attempt.direction = (__u8)j->direction;
-	attempt.reason = answer_reason(j->answer);
-	attempt.observe = !!(j->answer & WEIR_ANSWER_OBSERVE);
-	attempt.generation = answer_generation(j->answer);
-	attempt.ifindex = j->ifindex;
+	attempt.like.direction = (__u8)j->direction;
+	attempt.like.reason = answer_reason(j->answer);
+	attempt.like.verdict = j->answer & WEIR_ANSWER_OBSERVE ? WEIR_ALLOW : WEIR_REFUSE;
+	attempt.like.generation = answer_generation(j->answer);
+	attempt.like.ifindex = j->ifindex;
 	attempt.length = skb->len;
 	attempt.cookie = bpf_get_socket_cookie(skb);
 	if (sk)
@@ -332,7 +346,11 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		refuse(&j, reason);
 	else
 		judge_parsed(skb, sk, &j);
-	return allowed(&j) ? 1 : report(skb, &j);
+	if (allowed(&j))
+		return 1;
+	if (j.unwritten)
+		refuse(&j, WEIR_REASON_JOURNAL);
+	return report(skb, &j);
 }
 
 SEC("cgroup_skb/egress")

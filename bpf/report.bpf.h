@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Each refusal is counted here, where it happens, and reported if the ring buffer has room. */
+/* Each refusal is counted where it happens; what is reported goes into the ring buffer. */
 #ifndef WEIR_REPORT_BPF_H
 #define WEIR_REPORT_BPF_H
 
 #include "bpf/maps.bpf.h"
+#include "bpf/packet.bpf.h"
 
-/* What a gate found out about the attempt that it refuses. */
+/* What a gate found out about the attempt that it refuses. The addresses stand where the gate has them: the stack of a
+ * program is short. */
 struct weir_attempt {
-	__u32 local[4];
-	__u32 remote[4];
+	const __u32 *local;
+	const __u32 *remote;
+	struct weir_merge_key like; /* what it has in common with others */
 	__u64 cgroup;
 	__u64 cookie;
-	__u32 generation;
-	__u32 ifindex;
 	__u32 length;
 	__u16 local_port;
 	__u16 remote_port;
-	__u8 protocol;
-	__u8 gate;
-	__u8 operation;
-	__u8 direction;
-	__u8 reason;
-	__u8 tcp_flags;
-	__u8 observe; /* the image that judged only observes */
-	__u8 zero;
-	__u32 zero2;
+	__u64 tcp_flags;
 };
 
 static __always_inline int verdict_of(const struct weir_attempt *attempt)
 {
-	return attempt->observe ? WEIR_ALLOW : WEIR_REFUSE;
+	return attempt->like.verdict == WEIR_ALLOW ? WEIR_ALLOW : WEIR_REFUSE;
 }
 
 /* Atomic: a soft interrupt may run another gate in the middle of this one, on this processor. */
@@ -37,12 +30,13 @@ static __always_inline int verdict_of(const struct weir_attempt *attempt)
 
 static __always_inline struct weir_counter *count_attempt(const struct weir_attempt *attempt)
 {
-	__u32 index = weir_counter_index(scope, attempt->gate, attempt->direction, attempt->reason);
+	const struct weir_merge_key *like = &attempt->like;
+	__u32 index = weir_counter_index(like->scope, like->gate, like->direction, like->reason);
 	struct weir_counter *counter = bpf_map_lookup_elem(&counters, &index);
 
 	if (!counter) /* can't be: the index is in range by construction */
 		return 0;
-	if (attempt->observe)
+	if (verdict_of(attempt) == WEIR_ALLOW)
 		count_one(counter, observed);
 	else
 		count_one(counter, refused);
@@ -68,26 +62,26 @@ static __always_inline int send_event(const struct weir_attempt *attempt, const 
 	event->cookie = attempt->cookie;
 	image = published_image();
 	header = image ? image_line(image, 0) : 0;
-	if (header && header->generation == attempt->generation)
+	if (header && header->generation == attempt->like.generation)
 		trailer = image_line(image, 1);
 	if (trailer)
 		__builtin_memcpy(event->digest, trailer->digest, sizeof(event->digest));
-	__builtin_memcpy(event->local, attempt->local, sizeof(event->local));
-	__builtin_memcpy(event->remote, attempt->remote, sizeof(event->remote));
-	event->generation = attempt->generation;
+	weir_copy16((__u32 *)event->local, attempt->local);
+	weir_copy16((__u32 *)event->remote, attempt->remote);
+	event->generation = attempt->like.generation;
 	event->row = WEIR_NO_ROW;
-	event->ifindex = attempt->ifindex;
+	event->ifindex = attempt->like.ifindex;
 	event->length = attempt->length;
 	event->local_port = attempt->local_port;
 	event->remote_port = attempt->remote_port;
-	event->protocol = attempt->protocol;
-	event->gate = attempt->gate;
-	event->operation = attempt->operation;
-	event->direction = attempt->direction;
-	event->reason = attempt->reason;
+	event->protocol = attempt->like.protocol;
+	event->gate = attempt->like.gate;
+	event->operation = attempt->like.operation;
+	event->direction = attempt->like.direction;
+	event->reason = attempt->like.reason;
 	event->verdict = (__u8)verdict_of(attempt);
-	event->scope = (__u8)scope;
-	event->tcp_flags = attempt->tcp_flags;
+	event->scope = attempt->like.scope;
+	event->tcp_flags = (__u8)attempt->tcp_flags;
 	if (owner) {
 		event->pid = owner->pid;
 		event->uid = owner->uid;
@@ -97,18 +91,6 @@ static __always_inline int send_event(const struct weir_attempt *attempt, const 
 	count_one(counter, reported);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
-}
-
-/* Counts and reports; gives the verdict that holds: WEIR_REFUSE, or WEIR_ALLOW where the policy only observes. */
-static __always_inline int weir_report(const struct weir_attempt *attempt, const struct weir_owner *owner)
-{
-	struct weir_counter *counter = count_attempt(attempt);
-
-	if (!counter)
-		return WEIR_REFUSE;
-	if (send_event(attempt, owner, counter))
-		count_one(counter, lost);
-	return verdict_of(attempt);
 }
 
 /* Is the socket of this hook of another network namespace than the policy's edge? `ctx` is the context of a

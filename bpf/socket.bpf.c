@@ -11,7 +11,7 @@
 #include "bpf/packet_load.bpf.h"
 #include "bpf/packet.bpf.h"
 #include "bpf/ask.bpf.h"
-#include "bpf/report.bpf.h"
+#include "bpf/report_cgroup.bpf.h"
 
 #include <bpf/bpf_endian.h>
 
@@ -73,9 +73,29 @@ static __always_inline int answers_admitted(const struct weir_flow_key *key, con
 	return ask(remote, WEIR_IN, key->protocol, key->local_port, user) & WEIR_ANSWER_ALLOWED;
 }
 
+/* Apart, for the sake of the stack. */
+static __noinline int report(const struct weir_flow_key *key, const struct weir_owner *owner, __u64 answer,
+			     __u32 operation)
+{
+	struct weir_attempt attempt = {.like = {.gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT}};
+
+	attempt.local = (const __u32 *)attempt.like.local; /* not known yet */
+	attempt.remote = (const __u32 *)key->remote;
+	attempt.remote_port = key->remote_port;
+	attempt.local_port = key->local_port;
+	attempt.cookie = key->cookie;
+	attempt.cgroup = bpf_get_current_cgroup_id();
+	attempt.like.port = key->remote_port;
+	attempt.like.protocol = key->protocol;
+	attempt.like.operation = (__u8)operation;
+	attempt.like.generation = answer_generation(answer);
+	attempt.like.reason = answer_reason(answer);
+	attempt.like.verdict = answer & WEIR_ANSWER_OBSERVE ? WEIR_ALLOW : WEIR_REFUSE;
+	return weir_report(&attempt, owner);
+}
+
 static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u32 operation)
 {
-	struct weir_attempt attempt = {.gate = WEIR_GATE_SOCKET, .direction = WEIR_OUT};
 	struct weir_flow_key key = {};
 	struct weir_owner owner, *kept = 0;
 	struct bpf_sock *sk = ctx->sk;
@@ -115,17 +135,7 @@ static __always_inline int judge(struct bpf_sock_addr *ctx, __u32 remote[4], __u
 	if (answer & WEIR_ANSWER_ALLOWED)
 		return 1;
 
-	weir_copy16(attempt.remote, remote);
-	attempt.remote_port = key.remote_port;
-	attempt.local_port = key.local_port;
-	attempt.protocol = key.protocol;
-	attempt.cookie = key.cookie;
-	attempt.cgroup = bpf_get_current_cgroup_id();
-	attempt.operation = (__u8)operation;
-	attempt.generation = answer_generation(answer);
-	attempt.reason = answer_reason(answer);
-	attempt.observe = !!(answer & WEIR_ANSWER_OBSERVE);
-	return weir_report(&attempt, &owner);
+	return report(&key, &owner, answer, operation);
 }
 
 static __always_inline int judge4(struct bpf_sock_addr *ctx, __u32 operation)

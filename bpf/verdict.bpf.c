@@ -4,6 +4,15 @@
 #include "bpf/verdict.bpf.h"
 #include "bpf/ask.bpf.h"
 
+/* Is the journal written, as far as is known? */
+static __always_inline __u64 journal_is_written(void)
+{
+	__u32 slot = 0;
+	const struct weir_lease *it = bpf_map_lookup_elem(&lease, &slot);
+
+	return it && *(const volatile __u64 *)&it->until > bpf_ktime_get_boot_ns();
+}
+
 __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __u64 what, __u64 user)
 {
 	struct weir_question question = {
@@ -26,6 +35,8 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 		return WEIR_REASON_NO_POLICY << 8;
 	if (header->flags & WEIR_IMAGE_DEADLINES)
 		question.now = bpf_ktime_get_boot_ns();
+	if (header->flags & WEIR_IMAGE_JOURNAL)
+		question.journal = journal_is_written();
 	answer.reason = weir_judged_form(question.remote);
 	if (!answer.reason) {
 		/* Nothing at run time: the verifier forgets what the comparisons above told it of the address, and so

@@ -11,7 +11,7 @@
  *   port_class()     which rows have this port: two array steps
  *   address_class()  which rows have this address: binary search over the prefix lengths in use
  *   cell             port class x address class -> up to six rows, in order; the first whose conditions
- *                    (zone, origin, user, deadline) hold decides
+ *                    (zone, origin, user, deadline, journal) hold decides
  */
 #ifndef WEIR_VERDICT_BPF_H
 #define WEIR_VERDICT_BPF_H
@@ -39,6 +39,7 @@ struct weir_question {
 	__u32 from_kernel; /* the packet was made by a kernel on this link, not by a process */
 	__u64 user;        /* who made the socket: weir_user(), or 0: not known */
 	__u64 now;         /* boot clock, ns; only looked at when rows have deadlines */
+	__u64 journal;     /* 1: it is written; only looked at when rows need it. */
 };
 
 static __always_inline __u64 weir_user(__u32 uid)
@@ -50,7 +51,7 @@ struct weir_answer {
 	__u32 verdict;
 	__u32 reason;
 	__u32 row;
-	__u32 ends; /* the row has a deadline: the answer holds for this packet only */
+	__u32 ends; /* the row has a deadline, or needs the journal: the answer holds for this packet only */
 };
 
 /* Lines as the parts of the image see them. */
@@ -231,12 +232,20 @@ static __always_inline __u32 weir_address_class(void *image, const struct weir_h
 }
 
 /* What a row lacks to hold, the least first. Of all rows of a cell the least is told. */
-enum weir_lack { WEIR_LACKS_NOTHING = 0, WEIR_LACKS_TIME, WEIR_LACKS_USER, WEIR_LACKS_ORIGIN, WEIR_LACKS_ALL };
+enum weir_lack {
+	WEIR_LACKS_NOTHING = 0,
+	WEIR_LACKS_JOURNAL,
+	WEIR_LACKS_TIME,
+	WEIR_LACKS_USER,
+	WEIR_LACKS_ORIGIN,
+	WEIR_LACKS_ALL,
+};
 
 static __always_inline __u32 weir_reason_of(__u32 lack)
 {
-	const __u64 reasons = (__u64)WEIR_REASON_CLOSED << 8 | (__u64)WEIR_REASON_USER << 16 |
-			      (__u64)WEIR_REASON_ORIGIN << 24 | (__u64)WEIR_REASON_NO_ROW << 32;
+	const __u64 reasons = (__u64)WEIR_REASON_JOURNAL << 8 | (__u64)WEIR_REASON_CLOSED << 16 |
+			      (__u64)WEIR_REASON_USER << 24 | (__u64)WEIR_REASON_ORIGIN << 32 |
+			      (__u64)WEIR_REASON_NO_ROW << 40;
 
 	return (__u32)(reasons >> (8 * lack & 63)) & 255;
 }
@@ -251,6 +260,8 @@ static __always_inline __u32 weir_row_lacks(const struct weir_row *row, const st
 		return WEIR_LACKS_USER;
 	if (row->deadline && row->deadline <= q->now)
 		return WEIR_LACKS_TIME;
+	if ((row->flags & WEIR_ROW_JOURNAL) && !q->journal)
+		return WEIR_LACKS_JOURNAL;
 	return WEIR_LACKS_NOTHING;
 }
 
@@ -298,6 +309,7 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 		for (__u32 i = 0; i < WEIR_CELL_ROWS; i++) {
 			__u32 row = rows[i] - 1, lacks = WEIR_LACKS_ALL;
 			const struct weir_row_line *line;
+			const struct weir_row *holds;
 			struct weir_tally_line *tallies;
 
 			if (row == WEIR_NO_ROW)
@@ -309,7 +321,8 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 				lack = lacks < lack ? lacks : lack;
 				continue;
 			}
-			answer->ends = line->row[row % WEIR_ROW_SLOTS].deadline != 0;
+			holds = &line->row[row % WEIR_ROW_SLOTS];
+			answer->ends = holds->deadline != 0 || (holds->flags & WEIR_ROW_JOURNAL);
 			tallies = image_line(image, header->tallies + row / WEIR_TALLY_SLOTS);
 			if (tallies)
 				__sync_fetch_and_add(&tallies->tally[row % WEIR_TALLY_SLOTS], 1);

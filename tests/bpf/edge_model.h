@@ -53,8 +53,14 @@ public:
 		generation_ = generation;
 	}
 	void forget() { opened.clear(), accepted.clear(), parts_.clear(); }
-	/// WEIR_REASON_NONE: admitted.
-	weir_reason judge(const Packet &);
+	/// WEIR_REASON_NONE: admitted. Whatever else is asked: what a row would admit that needs the journal lacks that.
+	weir_reason judge(const Packet &p)
+	{
+		unwritten_ = false;
+		const auto reason = judge_by_rows(p);
+		return reason != WEIR_REASON_NONE && unwritten_ ? WEIR_REASON_JOURNAL : reason;
+	}
+	bool journal = true; ///< it is written
 
 	Table opened, accepted;
 
@@ -75,9 +81,12 @@ private:
 		q.port = rows == Direction::out ? flow.remote_port : flow.local_port;
 		q.from_kernel = kernel;
 		q.now = now;
+		q.journal = journal;
 		const auto answer = evaluate(policy_, q);
+		unwritten_ = unwritten_ || answer.reason == WEIR_REASON_JOURNAL;
 		asked_.reset();
-		if (answer.row != WEIR_NO_ROW && policy_.rows[answer.row].deadline != 0)
+		if (answer.row != WEIR_NO_ROW &&
+		    (policy_.rows[answer.row].deadline != 0 || policy_.rows[answer.row].row.needs_journal))
 			asked_ = {flow, rows};
 		return answer.allowed ? WEIR_REASON_NONE : answer.reason;
 	}
@@ -106,12 +115,15 @@ private:
 	}
 	/// `reason`: why not, when rows were asked.
 	bool belongs(Table &, Direction opener, const Packet &, bool kernel, weir_reason &reason);
+	weir_reason judge_by_rows(const Packet &);
 	weir_reason out(const Packet &, bool kernel);
 	weir_reason in(const Packet &, bool kernel);
 
 	BoundPolicy policy_;
+	bool unwritten_ = false;
 	std::uint32_t generation_ = 0;
-	std::optional<std::pair<Flow, Direction>> asked_; ///< the last question, when a row that ends said yes
+	std::optional<std::pair<Flow, Direction>>
+		asked_; ///< the last question, when a row that ends or needs the journal said yes
 	std::map<PartsKey, Parts> parts_;
 };
 
@@ -187,7 +199,7 @@ inline weir_reason EdgeModel::in(const Packet &p, bool kernel)
 	return reason;
 }
 
-inline weir_reason EdgeModel::judge(const Packet &p)
+inline weir_reason EdgeModel::judge_by_rows(const Packet &p)
 {
 	// Identifications are of a protocol in IPv4 only.
 	const PartsKey parts{p.dir, p.flow.local, p.flow.remote,

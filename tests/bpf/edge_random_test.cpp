@@ -56,6 +56,7 @@ public:
 			row.kernel_only &= row.row.port.protocol == IPPROTO_ICMPV6 && row.row.port.first != 128;
 			if (maker_.one_in(3))
 				row.deadline = maker_.one_in(4) ? EdgeModel::long_ago : EdgeModel::far_ahead;
+			row.row.needs_journal = maker_.one_in(4);
 		}
 		return policy;
 	}
@@ -250,6 +251,11 @@ protected:
 					      entry->second.age));
 	}
 
+	void write_journal(bool written)
+	{
+		model_.journal = written;
+		xdp_.write_journal(written), tc_.write_journal(written);
+	}
 	void expect_same_tables()
 	{
 		for (auto *gate : {&xdp_, &tc_})
@@ -278,6 +284,8 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 {
 	Talk talk(GetParam());
 	unsigned generation = 0, admitted = 0, refused = 0, answers = 0, ended = 0, closed = 0;
+	unsigned unwritten = 0;
+	write_journal(true);
 	for (int round = 0; round < many(60, 6); ++round) {
 		model_.forget(), xdp_.forget(), tc_.forget();
 		BoundPolicy policy = talk.policy();
@@ -301,6 +309,8 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 			for (int i = 0; i < 120; ++i) {
 				if (talk.maker().one_in(10))
 					age_something(talk);
+				if (talk.maker().one_in(30))
+					write_journal(!model_.journal);
 				const auto p = talk.packet(conversations[talk.maker().below(12)]);
 				const auto frame = talk.frame(p);
 				const bool out = p.dir == Direction::out;
@@ -319,6 +329,7 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 				}
 				(meant == WEIR_REASON_NONE ? admitted : refused) += 1;
 				closed += meant == WEIR_REASON_CLOSED ? 1 : 0;
+				unwritten += meant == WEIR_REASON_JOURNAL ? 1 : 0;
 				answers += meant == WEIR_REASON_NONE && !out ? 1 : 0;
 			}
 			expect_same_tables();
@@ -329,6 +340,7 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 	EXPECT_GT(answers, static_cast<unsigned>(many(800, 30)));
 	EXPECT_GT(ended, static_cast<unsigned>(many(15, 0)));
 	EXPECT_GE(closed, static_cast<unsigned>(many(200, 0)));
+	EXPECT_GE(unwritten, static_cast<unsigned>(many(200, 0)));
 	for (auto *gate : {&xdp_, &tc_}) {
 		const auto sum = gate->counters();
 		EXPECT_EQ(sum.refused, refused);

@@ -84,10 +84,10 @@ std::uint8_t own_hop_limit(const Question &q)
 
 class PacketGate : public ::testing::TestWithParam<unsigned> {
 protected:
-	/// Some rows have ended, some will, some are a user's: of the packets here nobody made the socket.
+	/// Some rows have ended, some will, some need the journal, some are a user's: of the packets here nobody made the socket.
 	static void add_conditions(Maker &maker, BoundPolicy &policy)
 	{
-		maker.add_users_and_deadlines(policy);
+		maker.add_conditions(policy);
 		for (auto &row : policy.rows)
 			if (row.deadline != 0)
 				row.deadline = row.deadline == 1000 ? 1 : ~0ULL;
@@ -120,6 +120,8 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 			Question q = maker.question(policy);
 			q.scope = 0;
 			q.now = 1000;
+			q.journal = !conditions || !maker.one_in(3);
+			gates->write_journal(q.journal);
 			if (is_icmp(q) && (q.port > 255 || (q.protocol == IPPROTO_ICMP) != q.remote.is_v4()))
 				continue; // no such packet
 			if (!q.remote.is_v4() && (q.protocol == IPPROTO_TCP || q.protocol == IPPROTO_UDP) &&
@@ -160,6 +162,7 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 	EXPECT_GT(refused, 500U);
 	EXPECT_EQ(said_so[WEIR_REASON_USER] > 50, conditions);
 	EXPECT_EQ(said_so[WEIR_REASON_CLOSED] > 50, conditions);
+	EXPECT_EQ(said_so[WEIR_REASON_JOURNAL] > 10, conditions);
 	std::uint64_t counted = 0, reported = 0;
 	for (const auto &counter : gates->counters()) {
 		counted += counter.refused + counter.observed;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each refusal is told, with its process, and counted: reported + lost = refused.
+// Each refusal is told, with its process, and counted: reported + merged + summed + lost = refused.
 #include "tests/lab/lab_test.h"
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <sys/wait.h>
 
 namespace weir::test {
 namespace {
@@ -59,7 +61,8 @@ protected:
 	void SetUp() override { std::remove((lab().directory() + "/events.jsonl").c_str()); }
 
 	struct Sums {
-		std::uint64_t refused = 0, observed = 0, reported = 0, lost = 0;
+		std::uint64_t refused = 0, observed = 0, reported = 0, merged = 0, summed = 0, lost = 0;
+		[[nodiscard]] std::uint64_t to_be_told() const { return reported + merged + summed; }
 	};
 	static Sums sums()
 	{
@@ -68,7 +71,8 @@ protected:
 			const json value = field(facts, std::string("events.") + name);
 			return value.is_number() ? value.get<std::uint64_t>() : 0;
 		};
-		return {number("refused"), number("observed"), number("reported"), number("lost")};
+		return {number("refused"), number("observed"), number("reported"),
+			number("merged"),  number("summed"),   number("lost")};
 	}
 	/// Send as many refused datagrams as told, from one socket; gives how many were refused.
 	static int flood(int count)
@@ -189,20 +193,34 @@ TEST_F(Events, EveryAttemptIsToldAndCounted)
 				continue;
 			const auto now = sums();
 			EXPECT_GT(now.refused, before) << each.name << " was not counted";
-			EXPECT_EQ(now.refused + now.observed, now.reported + now.lost) << each.name;
+			EXPECT_EQ(now.refused + now.observed, now.to_be_told() + now.lost) << each.name;
 			before = now.refused;
 		}
 	}
 	const auto end = sums();
 	EXPECT_EQ(end.lost, 0U);
-	EXPECT_TRUE(eventually([&] { return told(recorder.records()) == end.reported; }))
-		<< told(recorder.records()) << " told of " << end.reported;
+	EXPECT_TRUE(eventually([&] { return told(recorder.records()) == end.to_be_told(); }))
+		<< told(recorder.records()) << " told of " << end.to_be_told();
+}
+
+TEST_F(Events, LikeRefusalsAreCountedWithNobodyListening)
+{
+	lab().apply_native();
+	EXPECT_EQ(flood(40000), 40000);
+	const auto now = sums();
+	EXPECT_EQ(now.refused, 40000U);
+	EXPECT_EQ(now.reported, 1U);
+	EXPECT_EQ(now.merged, 39999U);
+	EXPECT_EQ(now.summed + now.lost, 0U);
+	const Recorder recorder(lab());
+	EXPECT_TRUE(eventually([&] { return told(recorder.records()) == 40000U; })) << told(recorder.records());
 }
 
 TEST_F(Events, RefusedIsReportedAndLostWithNobodyListening)
 {
 	// More than the ring buffer holds: the rest is counted as lost, and nothing is refused without being counted.
 	lab().apply_native();
+	take_tables(lab());
 	const int refused = flood(40000);
 	EXPECT_EQ(refused, 40000);
 	const auto now = sums();
@@ -215,6 +233,7 @@ TEST_F(Events, RefusedIsReportedAndLostWithNobodyListening)
 TEST_F(Events, LossIsTold)
 {
 	lab().apply_native();
+	take_tables(lab());
 	(void)flood(40000);
 	const auto lost = sums().lost;
 	ASSERT_GT(lost, 0U);
@@ -242,7 +261,76 @@ TEST_F(Events, SigtermLosesNothing)
 	EXPECT_EQ(done.status, 0) << done.err;
 	const auto now = sums();
 	EXPECT_EQ(now.lost, 0U);
-	EXPECT_EQ(told(recorder.records()), now.reported);
+	EXPECT_EQ(told(recorder.records()), now.to_be_told());
+}
+
+/// A hundred processes, each with a peer of its own, among one that floods and one that tries every port: all of them are
+/// named, and nobody is counted twice.
+TEST_F(Events, WhoTriedWhatSurvivesAFlood)
+{
+	lab().apply_native();
+	Recorder recorder(lab());
+	constexpr int processes = 120;
+	const std::string text = run_at(
+		lab().in_node(),
+		[] {
+			const auto send = [](int fd, int last, int port) {
+				const Endpoint to("198.18.0." + std::to_string(last), static_cast<std::uint16_t>(port));
+				return ::sendto(fd, "x", 1, 0, to.get(), to.size) < 0 && errno == EPERM ? 1 : 0;
+			};
+			std::vector<pid_t> floods;
+			for (const bool scans : {false, true}) {
+				floods.push_back(::fork());
+				if (floods.back() == 0) {
+					const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+					(void)::nice(10);
+					for (int i = 0; i < (scans ? 20000 : 100000); ++i)
+						(void)send(fd.get(), 250, scans ? 1 + i : 9);
+					::_exit(0);
+				}
+			}
+			std::string pids;
+			for (int i = 0; i < processes; ++i) {
+				const pid_t pid = ::fork();
+				if (pid == 0) {
+					const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
+					int refused = 0;
+					for (int time = 0; time < 10; ++time)
+						refused += send(fd.get(), 1 + i, 53);
+					::_exit(refused == 10 ? 0 : 1);
+				}
+				int status = 0;
+				::waitpid(pid, &status, 0);
+				pids += std::to_string(status == 0 ? pid : -1) + " ";
+			}
+			for (const pid_t pid : floods) {
+				::kill(pid, SIGKILL);
+				::waitpid(pid, nullptr, 0);
+			}
+			return pids;
+		},
+		Millis(60000));
+	recorder.program().kill(SIGTERM);
+	EXPECT_EQ(recorder.program().wait(Millis(30000)).status, 0);
+	const auto now = sums();
+	EXPECT_EQ(now.refused, now.to_be_told() + now.lost);
+	EXPECT_EQ(now.lost + now.summed, 0U) << "the ring does not decide, nor who came first";
+	std::map<int, std::uint64_t> by_process;
+	std::uint64_t told = 0;
+	for (const auto &record : recorder.records()) {
+		if (field(record, "event.dataset") != "weir.violation")
+			continue;
+		const json count = field(record, "weir.count");
+		told += count.is_number() ? count.get<std::uint64_t>() : 1;
+		by_process[field(record, "process.pid").get<int>()] += count.is_number() ? count.get<std::uint64_t>()
+											 : 1;
+	}
+	EXPECT_EQ(told, now.refused);
+	std::istringstream pids(text);
+	int named = 0;
+	for (int pid = 0; pids >> pid; ++named)
+		EXPECT_EQ(by_process[pid], 10U) << "process " << pid << ", the " << named << "th";
+	EXPECT_EQ(named, processes);
 }
 
 TEST_F(Events, KilledReaderIsFollowedByAnother)

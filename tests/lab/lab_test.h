@@ -6,6 +6,9 @@
 #include "tests/support/lab.h"
 #include "tests/support/peers.h"
 
+#include "bpf/abi.h"
+
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -144,6 +147,17 @@ private:
 	static inline std::vector<Server> servers_;
 	static inline std::unique_ptr<Witnesses> witnesses_;
 };
+
+/// Takes away the tables in which the gates of cgroups count like refusals: each is reported by itself, or lost, until
+/// `weir run` puts others there.
+inline void take_tables(const Lab &lab)
+{
+	const std::string path = lab.bpffs() + "/weir/" + lab.instance + "/maps/merges";
+	const Fd merges(::bpf_obj_get(path.c_str()));
+	for (const __u32 slot : {WEIR_MERGE_ATTEMPTS, WEIR_MERGE_PROCESSES})
+		if (!merges || ::bpf_map_delete_elem(merges.get(), &slot) != 0)
+			raise("taking a table away");
+}
 
 /// How often a test that hopes to hit a bad moment tries: fewer times on an emulated processor (scripts/vm).
 inline int rounds(int many)

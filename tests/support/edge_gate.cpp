@@ -146,6 +146,14 @@ bool EdgeGate::run(Hook hook, std::span<const std::uint8_t> frame, int repeat, s
 	return options.retval == passes;
 }
 
+void EdgeGate::write_journal(bool written)
+{
+	const __u32 slot = 0;
+	weir_lease lease{};
+	lease.until = written ? ~0ULL : 1;
+	checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.lease), &slot, &lease, 0), "lease");
+}
+
 std::vector<weir_event> EdgeGate::events()
 {
 	ring_buffer__consume(ring_);

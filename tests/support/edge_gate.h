@@ -46,6 +46,9 @@ public:
 	/// `frame` from its link header on. With XDP the kernel takes its time to prepare for more than one repetition. More than one in `segments`: joined by the kernel (GSO); not for XDP.
 	bool run(Hook hook, std::span<const std::uint8_t> frame, int repeat = 1, std::uint32_t segments = 0);
 
+	/// The journal's lease: far ahead, or over.
+	void write_journal(bool written);
+
 	/// What was reported since the last call.
 	std::vector<weir_event> events();
 	/// Of the gate, summed over processors.

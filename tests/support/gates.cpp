@@ -103,6 +103,39 @@ Gates::Run Gates::run(Direction dir, std::span<const std::uint8_t> packet, std::
 	return {options.retval == 1, options.duration};
 }
 
+void Gates::write_journal(bool written)
+{
+	const __u32 slot = 0;
+	weir_lease lease{};
+	lease.until = written ? ~0ULL : 1;
+	checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.lease), &slot, &lease, 0), "lease");
+}
+
+void Gates::put_merges(std::uint32_t entries)
+{
+	for (__u32 slot = 0; slot < WEIR_MERGE_TABLES; ++slot) {
+		merges_[slot] = Fd(checked(bpf_map_create(BPF_MAP_TYPE_HASH, "test_merges", sizeof(weir_merge_key),
+							  sizeof(weir_merge), entries, nullptr),
+					   "bpf_map_create"));
+		const int fd = merges_[slot].get();
+		checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.merges), &slot, &fd, 0), "merges");
+	}
+}
+
+std::vector<std::pair<weir_merge_key, weir_merge>> Gates::merged(weir_merge_table table) const
+{
+	std::vector<std::pair<weir_merge_key, weir_merge>> entries;
+	weir_merge_key key{}, next{};
+	weir_merge value{};
+	const int map = merges_.at(table).get();
+	for (const weir_merge_key *at = nullptr; bpf_map_get_next_key(map, at, &next) == 0; at = &key) {
+		key = next;
+		if (bpf_map_lookup_elem(map, &key, &value) == 0)
+			entries.emplace_back(key, value);
+	}
+	return entries;
+}
+
 std::vector<weir_event> Gates::events()
 {
 	ring_buffer__consume(ring_);
@@ -119,6 +152,8 @@ std::vector<weir_counter> Gates::counters() const
 			sums[index].refused += one.refused;
 			sums[index].observed += one.observed;
 			sums[index].reported += one.reported;
+			sums[index].merged += one.merged;
+			sums[index].summed += one.summed;
 			sums[index].lost += one.lost;
 		}
 	}

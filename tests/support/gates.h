@@ -6,6 +6,7 @@
 #include "compile/image.h"
 #include "tests/support/packets.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,13 @@ public:
 	Run run(Direction dir, std::span<const std::uint8_t> packet, std::uint8_t zone = zone_network, int repeat = 1,
 		std::optional<std::uint16_t> ether_type = std::nullopt);
 
+	/// The journal's lease: far ahead, or over.
+	void write_journal(bool written);
+	/// Tables of like refusals, each of so many entries; without them each is reported by itself.
+	void put_merges(std::uint32_t entries = WEIR_MERGES);
+	/// What one of them holds.
+	[[nodiscard]] std::vector<std::pair<weir_merge_key, weir_merge>> merged(weir_merge_table) const;
+
 	/// What was reported since the last call.
 	std::vector<weir_event> events();
 	[[nodiscard]] std::vector<weir_counter> counters() const;
@@ -42,6 +50,7 @@ private:
 	weir_gates *skeleton_ = nullptr;
 	::ring_buffer *ring_ = nullptr;
 	std::vector<weir_event> events_;
+	std::array<Fd, WEIR_MERGE_TABLES> merges_;
 	std::uint32_t network_ifindex_ = 0;
 };
 

@@ -308,7 +308,9 @@ weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
 	(key.direction == WEIR_OUT ? event.remote_port : event.local_port) = key.port;
 	event.protocol = key.protocol;
 	event.gate = key.gate;
-	event.operation = WEIR_OP_PACKET;
+	event.operation = key.operation;
+	event.cookie = key.cookie;
+	event.cgroup = merge.cgroup;
 	event.direction = key.direction;
 	event.reason = key.reason;
 	event.verdict = key.verdict;

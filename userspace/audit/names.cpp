@@ -29,6 +29,7 @@ constexpr Reason reasons[] = {
 	{"ethertype", "a frame that is neither IP nor ARP nor of a type that the site lists"},
 	{"user", "a row admits it, but for another user"},
 	{"closed", "the window that admitted it has ended"},
+	{"journal_required", "the row that admits it needs the journal, which is not being written"},
 };
 constexpr const char *operations[] = {"none", "connect", "udp_connect", "send", "packet"};
 constexpr const char *gates[] = {"none", "socket", "packet", "edge"};

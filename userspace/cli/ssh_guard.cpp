@@ -205,18 +205,27 @@ Way way_of(const SshSession &session, const BoundPolicy &policy)
 	return way;
 }
 
+namespace {
+
+bool is_admitted(const Connection &connection, const Way &way, const Image &image, std::uint8_t scope, bool journal)
+{
+	return ask(image, {.scope = scope,
+			   .dir = Direction::in,
+			   .protocol = IPPROTO_TCP,
+			   .remote = connection.peer,
+			   .port = connection.local_port,
+			   .zone = way.zone,
+			   .journal = journal})
+		.allowed;
+}
+
+} // namespace
+
 std::optional<std::uint8_t> where_cut(const Connection &connection, const Way &way, const BoundPolicy &policy,
 				      const Image &image)
 {
-	const auto stays = [&](std::uint8_t scope) {
-		return ask(image, {.scope = scope,
-				   .dir = Direction::in,
-				   .protocol = IPPROTO_TCP,
-				   .remote = connection.peer,
-				   .port = connection.local_port,
-				   .zone = way.zone})
-			.allowed;
-	};
+	// Not by a row that needs the journal: when it can't be written, this is the way in to repair it.
+	const auto stays = [&](std::uint8_t scope) { return is_admitted(connection, way, image, scope, false); };
 	if (policy.edge.present && way.passes_edge && !stays(static_cast<std::uint8_t>(policy.cgroups())))
 		return static_cast<std::uint8_t>(policy.cgroups());
 	// With an edge the packet gate refuses what passes by an interface that the edge doesn't hold.
@@ -279,6 +288,15 @@ Result<> guard_ssh_session(const BoundPolicy &policy)
 	if (!image)
 		return std::unexpected(image.error());
 	const auto scope = where_cut(session->connection, way, policy, *image);
+	if (scope && is_admitted(session->connection, way, *image, *scope, true))
+		return fail(
+			Exit::would_cut,
+			fmt::format("this policy would cut the SSH session in which it is applied, {}, whenever the "
+				    "journal can't be written: the row that admits it needs the journal. Nothing was "
+				    "applied.\n  Take journal = \"required\" from that row, or add one without it for "
+				    "{}\n  "
+				    "or apply it all the same: --cut-ssh",
+				    session->connection.text(), session->connection.peer.text()));
 	if (scope)
 		return std::unexpected(would_cut(session->connection, way, policy, *scope));
 	return {};

@@ -5,6 +5,7 @@
 #include "cli/component_check.h"
 #include "cli/evidence.h"
 #include "cli/host_names.h"
+#include "cli/journal_need.h"
 #include "cli/ssh_guard.h"
 #include "cli/windows_view.h"
 #include "policy/policy.h"
@@ -101,6 +102,7 @@ Result<Exit> apply(const Options &options, const Context &context)
 	for (const auto &each : state->components)
 		if (each.awaited)
 			awaited.push_back(state->policy.scopes.at(each.scope).cgroup);
+	const auto need = wait_for_journal(applied->policy, context);
 	std::vector<std::string> held;
 	for (const auto &each : state->interfaces)
 		if (each.flags == WEIR_INTERFACE_HELD)
@@ -117,6 +119,7 @@ Result<Exit> apply(const Options &options, const Context &context)
 			{"publish_ms", applied->publish_ms},
 			{"interfaces", held},
 			{"awaited", awaited},
+			{"journal", as_json(need)},
 			{"windows_open", windows_json(applied->policy, now).at("open")},
 			{"windows_closed", windows.closed},
 			{"connections_cut", ended.connections},
@@ -151,6 +154,10 @@ Result<Exit> apply(const Options &options, const Context &context)
 			  << '\n';
 	for (const auto &warning : proxy_warnings(*policy))
 		std::cerr << "weir: warning: " << warning << '\n';
+	for (const auto &warning : need_warnings(*policy, context))
+		std::cerr << "weir: warning: " << warning << '\n';
+	if (!need.open)
+		std::cerr << "weir: warning: " << text_of(need) << '\n';
 	for (const auto &problem : state->problems)
 		std::cerr << "weir: " << problem << '\n';
 	return state->problems.empty() ? Exit::ok : Exit::degraded;

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/component_check.h"
 #include "cli/host_names.h"
+#include "cli/journal_need.h"
 #include "compile/image.h"
 #include "policy/policy.h"
 
@@ -59,6 +60,7 @@ Result<Exit> check(const Options &options, const Context &context)
 			{"edge", policy->edge.present},
 			{"image_bytes", image->lines.size() * WEIR_LINE},
 			{"digest", unknown ? nlohmann::ordered_json() : nlohmann::ordered_json(digest)},
+			{"need_journal", rows_with_need(*policy)},
 			{"components", as_json(components, *policy)},
 		};
 		std::cout << facts.dump() << '\n';
@@ -68,8 +70,13 @@ Result<Exit> check(const Options &options, const Context &context)
 				      : "digest " + digest)
 			  << '\n'
 			  << held(*policy) << '\n';
+		if (const auto needing = rows_with_need(*policy).size(); needing != 0)
+			std::cout << "needs the journal for " << needing << (needing == 1 ? " row" : " rows")
+				  << ": open only while weir run writes it\n";
 	}
 	for (const auto &warning : warnings_of(components, *policy))
+		std::cerr << "weir: warning: " << warning << '\n';
+	for (const auto &warning : need_warnings(*policy, context))
 		std::cerr << "weir: warning: " << warning << '\n';
 	return Exit::ok;
 }

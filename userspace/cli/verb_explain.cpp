@@ -76,14 +76,15 @@ std::uint64_t boot_clock()
 	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-/// Of the row that admits: how long it still holds, or "".
+/// Of the row that admits: how long it still holds, and what it needs; or "".
 std::string end_of(const BoundRow &row, const Question &q)
 {
+	std::string need = row.row.needs_journal ? "; only while the journal is written" : "";
 	if (row.deadline == 0)
-		return "";
+		return need;
 	const auto seconds = (row.deadline - std::min(q.now, row.deadline)) / 1'000'000'000;
-	return fmt::format("; it ends with window {} in {} h {} min {} s", policy::in_quotes(row.window),
-			   seconds / 3600, seconds / 60 % 60, seconds % 60);
+	return need + fmt::format("; it ends with window {} in {} h {} min {} s", policy::in_quotes(row.window),
+				  seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 std::string_view zone_name(std::uint8_t zone)
@@ -117,7 +118,11 @@ std::string unmet(const BoundRow &row, const Question &q)
 {
 	if (row.user && row.user != q.user)
 		return fmt::format("holds for user {} only: --user {}", user_text(*row.user, row.row), *row.user);
-	return row.deadline != 0 && row.deadline <= q.now ? "its window has ended" : "";
+	if (row.deadline != 0 && row.deadline <= q.now)
+		return "its window has ended";
+	return row.row.needs_journal && !q.journal
+		       ? "needs the journal: weir status says why it is not written, and what to do"
+		       : "";
 }
 
 void add_near(std::vector<Near> &near, const BoundPolicy &policy, const std::vector<BoundRow> &rows, const Question &q,
@@ -187,6 +192,8 @@ ordered_json as_json(const BoundPolicy &policy, const Question &q, const Answer 
 		const auto &bound = policy.rows.at(answer.row);
 		const auto &row = bound.row;
 		facts["row"] = {{"id", row.id}, {"file", row.place.file}, {"line", row.place.line}};
+		if (row.needs_journal)
+			facts["row"]["journal"] = policy::required;
 		if (bound.user)
 			facts["row"]["user"] = *bound.user;
 		if (bound.deadline != 0) {
@@ -291,6 +298,9 @@ Result<Exit> explain(const Options &options, const Context &context)
 		q.user = *user;
 	}
 	q.now = boot_clock();
+	if (options.applied)
+		if (const auto lease = kernel::read_lease(context.where))
+			q.journal = lease->until > q.now;
 	// Of the cgroups one is enough, where nobody said which; past the edge it has to get, too. What is in no cgroup
 	// has only that before it.
 	bool by_cgroup = options.component.empty() && policy->edge.present && q.zone != zone_loopback;

@@ -2,6 +2,7 @@
 // `weir status`: what is in force, as the kernel tells it.
 #include "audit/event.h"
 #include "cli/cli.h"
+#include "cli/journal_need.h"
 #include "cli/windows_view.h"
 #include "policy/row_rules.h"
 
@@ -147,6 +148,12 @@ kernel::ComponentState place_of(const kernel::State &state, std::size_t scope)
 	return {};
 }
 
+JournalNeed need_now(const kernel::State &state, const Context &context)
+{
+	return need_of(state.policy, state.lease, kernel::has_reader(context.where), Moment::now().boot_ns,
+		       context.where.instance);
+}
+
 ordered_json as_json(const kernel::State &state, const Context &context)
 {
 	const Sums sums = sums_of(state.counters);
@@ -169,6 +176,7 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 	ordered_json rows = ordered_json::array();
 	for (std::size_t number = 0; number < state.policy.rows.size(); ++number)
 		rows.push_back({{"id", state.policy.rows[number].row.id},
+				{"needs_journal", state.policy.rows[number].row.needs_journal},
 				{"decided", number < state.tallies.size() ? state.tallies[number] : 0}});
 	ordered_json refusals = ordered_json::array();
 	for (const auto &line : sums.lines)
@@ -189,6 +197,7 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		{"digest", state.digest},
 		{"approved_digest", approved_digest(state.policy)},
 		{"windows", windows_json(state.policy, Moment::now())},
+		{"journal", as_json(need_now(state, context))},
 		{"cgroups", cgroups},
 		{"edge", state.policy.edge.present},
 		{"interfaces", interfaces_of(state)},
@@ -246,13 +255,13 @@ void print(const kernel::State &state, const Context &context)
 						 : fmt::format("{}", fmt::join(texts(host.addresses), ", ")));
 	for (const auto &problem : state.problems)
 		std::cout << "problem: " << problem << '\n';
+	if (const auto need = need_now(state, context); need.rows != 0)
+		std::cout << text_of(need) << '\n';
 
-	std::cout << fmt::format(
-		"\nevents since the programs were loaded: {} refused, {} observed; {} reported, {}{} lost\n",
-		sums.all.refused, sums.all.observed, sums.all.reported,
-		state.policy.edge.present ? fmt::format("{} merged, {} summed, ", sums.all.merged, sums.all.summed)
-					  : "",
-		sums.all.lost);
+	std::cout << fmt::format("\nevents since the programs were loaded: {} refused, {} observed; {} reported, {} "
+				 "merged, {} summed, {} lost\n",
+				 sums.all.refused, sums.all.observed, sums.all.reported, sums.all.merged,
+				 sums.all.summed, sums.all.lost);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),

@@ -54,6 +54,7 @@ Answer ask(const Image &image, const Question &q)
 	question.from_kernel = q.from_kernel ? 1 : 0;
 	question.user = q.user ? weir_user(*q.user) : 0;
 	question.now = q.now;
+	question.journal = q.journal ? 1 : 0;
 	if (const auto reason = weir_judged_form(question.remote))
 		return {.reason = static_cast<weir_reason>(reason)};
 	Lines lines{image};

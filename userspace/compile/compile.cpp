@@ -31,8 +31,15 @@ unsigned circumstances_of(const BoundRow &row)
 	return from_kernel << 3 | (row.kernel_only ? 0 : from_kernel);
 }
 
+/// Does `row` hold whenever `other` does, where both hold at all?
+bool lasts_as_long(const BoundRow &row, const BoundRow &other)
+{
+	return (!row.user || row.user == other.user) && (!row.row.needs_journal || other.row.needs_journal) &&
+	       (row.deadline == 0 || (other.deadline != 0 && row.deadline >= other.deadline));
+}
+
 /// Keeps of the rows that meet in a cell those that can be the first to hold. They come in the order in which they
-/// decide, so an earlier one holds for as long. Without users they are at most 6, as there are 6 circumstances.
+/// decide. Where none has a condition of its own they are at most 6, as there are 6 circumstances.
 class Cell {
 public:
 	explicit Cell(const std::vector<BoundRow> &rows) : policy_(rows) {}
@@ -40,16 +47,14 @@ public:
 	bool add(std::uint32_t number)
 	{
 		const auto &row = policy_[number];
-		auto open = circumstances_of(row) & ~taken_;
-		for (std::size_t i = 0; row.user && i < count_; ++i)
-			if (const auto &kept = policy_[rows_[i] - 1]; kept.user == row.user)
+		auto open = circumstances_of(row);
+		for (std::size_t i = 0; i < count_; ++i)
+			if (const auto &kept = policy_[rows_[i] - 1]; lasts_as_long(kept, row))
 				open &= ~circumstances_of(kept);
 		if (open == 0)
 			return true;
 		if (count_ == rows_.size())
 			return false;
-		if (!row.user)
-			taken_ |= open;
 		rows_[count_++] = number + 1;
 		return true;
 	}
@@ -65,18 +70,20 @@ public:
 
 private:
 	const std::vector<BoundRow> &policy_;
-	unsigned taken_ = 0; ///< for all users
 	std::size_t count_ = 0;
 	std::array<std::uint32_t, WEIR_CELL_ROWS> rows_{};
 };
 
-/// Numbers of the rows in the order in which they decide: those for good, then those that end, the later the earlier.
+/// Numbers of the rows in the order in which they decide: those for good, then those that end, the later the earlier;
+/// then in the same order those that need the journal.
 std::vector<std::uint32_t> order_of(const std::vector<BoundRow> &rows)
 {
 	std::vector<std::uint32_t> order(rows.size());
 	std::iota(order.begin(), order.end(), 0U);
 	// 0, for good, becomes the latest.
-	std::ranges::stable_sort(order, std::ranges::greater{}, [&](auto row) { return rows[row].deadline - 1; });
+	std::ranges::stable_sort(order, std::ranges::greater{}, [&](auto row) {
+		return std::pair(!rows[row].row.needs_journal, rows[row].deadline - 1);
+	});
 	return order;
 }
 
@@ -97,7 +104,8 @@ std::unexpected<Error> too_many_meet(const BoundPolicy &policy, const Cell &cell
 			    "compiled",
 			    policy.rows[row].row.id, cell.rows().size() + 1, cell.rows().size()),
 		fmt::format(
-			"the others are {}: give some of them the same user or zone, or open fewer windows at a time",
+			"the others are {}: give some of them the same user or zone, let all or none of them need the "
+			"journal, or open fewer windows at a time",
 			names));
 }
 
@@ -181,7 +189,7 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			    !std::ranges::binary_search(addresses.sets.at(cell.address_class), row))
 				continue;
 			for (const auto number : cell.rows) {
-				if (number == 0 || number - 1 >= row ||
+				if (number == 0 || !lasts_as_long(policy.rows[number - 1], policy.rows[row]) ||
 				    (policy.rows[number - 1].zones & policy.rows[row].zones) == 0)
 					continue;
 				const auto &other = policy.rows[number - 1].row;
@@ -200,7 +208,7 @@ Result<> check_all_match(const BoundPolicy &policy, const PortClasses &ports, co
 			names += fmt::format(" and {} more", earlier.size() - 3);
 		return policy::error_at_row(
 			shadowed, fmt::format("row \"{}\" can never match", shadowed.id),
-			fmt::format("what it admits is admitted by {}, which stand{} before it: leave one of them out",
+			fmt::format("what it admits is admitted by {}, which decide{} before it: leave one of them out",
 				    names, earlier.size() == 1 ? "s" : ""));
 	}
 	return {};
@@ -301,15 +309,18 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 	std::vector<weir_row> rows;
 	rows.reserve(policy.rows.size());
 	bool ends = false;
+	bool need_journal = false;
 	for (const auto &row : policy.rows) {
 		const __u32 flags = (row.kernel_only ? __u32{WEIR_ROW_KERNEL} : 0u) |
-				    (row.user ? __u32{WEIR_ROW_USER} : 0u);
+				    (row.user ? __u32{WEIR_ROW_USER} : 0u) |
+				    (row.row.needs_journal ? __u32{WEIR_ROW_JOURNAL} : 0u);
 		rows.push_back({.deadline = row.deadline,
 				.user = row.user.value_or(0),
 				.zones = row.zones,
 				.flags = static_cast<__u8>(flags),
 				.zero = {}});
 		ends = ends || row.deadline != 0;
+		need_journal = need_journal || row.row.needs_journal;
 	}
 	header.rows = builder.add(rows.data(), rows.size(), WEIR_ROW_SLOTS);
 	header.row_count = static_cast<std::uint32_t>(rows.size());
@@ -330,7 +341,8 @@ Image assemble(const BoundPolicy &policy, const CompileOptions &options, const P
 	header.format = WEIR_FORMAT;
 	header.generation = options.generation;
 	header.flags = (options.observe ? __u32{WEIR_IMAGE_OBSERVE} : 0u) |
-		       (policy.edge.present ? __u32{WEIR_IMAGE_EDGE} : 0u) | (ends ? __u32{WEIR_IMAGE_DEADLINES} : 0u);
+		       (policy.edge.present ? __u32{WEIR_IMAGE_EDGE} : 0u) | (ends ? __u32{WEIR_IMAGE_DEADLINES} : 0u) |
+		       (need_journal ? __u32{WEIR_IMAGE_JOURNAL} : 0u);
 	builder.part<weir_header>(0) = header;
 	builder.part<weir_trailer>(1) = trailer;
 	return builder.take();

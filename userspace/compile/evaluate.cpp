@@ -23,21 +23,26 @@ weir_reason what_stops(const BoundRow &row, const Question &q)
 		return WEIR_REASON_USER;
 	if (row.deadline != 0 && row.deadline <= q.now)
 		return WEIR_REASON_CLOSED;
+	if (row.row.needs_journal && !q.journal)
+		return WEIR_REASON_JOURNAL;
 	return WEIR_REASON_NONE;
 }
 
 /// Of the reasons that several rows have, the one that lacks the least.
 weir_reason nearer(weir_reason a, weir_reason b)
 {
-	for (const auto reason : {WEIR_REASON_CLOSED, WEIR_REASON_USER, WEIR_REASON_ORIGIN})
+	for (const auto reason : {WEIR_REASON_JOURNAL, WEIR_REASON_CLOSED, WEIR_REASON_USER, WEIR_REASON_ORIGIN})
 		if (a == reason || b == reason)
 			return reason;
 	return WEIR_REASON_NO_ROW;
 }
 
-/// Rows for good decide before those that end, later ends before earlier ones, else the first.
+/// Rows that need no journal decide before those that do; of either kind those for good before those that end, later
+/// ends before earlier ones, else the first.
 bool decides_before(const BoundRow &a, const BoundRow &b)
 {
+	if (a.row.needs_journal != b.row.needs_journal)
+		return b.row.needs_journal;
 	return a.deadline == 0 ? b.deadline != 0 : b.deadline != 0 && a.deadline > b.deadline;
 }
 

@@ -21,6 +21,7 @@ struct Question {
 	bool from_kernel = false; ///< the packet was made by the kernel itself, not by a process
 	std::optional<std::uint32_t> user{}; ///< uid of who made the socket; nullopt: not known
 	std::uint64_t now = 0; ///< CLOCK_BOOTTIME, ns: rows with a deadline hold before it
+	bool journal = true; ///< it is written: rows that need it hold
 };
 
 struct Answer {

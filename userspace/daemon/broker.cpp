@@ -17,7 +17,19 @@
 namespace weir::daemon {
 namespace {
 
-enum class Question : std::uint8_t { ring, identity, image, generation, merges, metrics, process, cgroup };
+enum class Question : std::uint8_t {
+	ring,
+	identity,
+	image,
+	generation,
+	merges,
+	needs_journal,
+	lease,
+	new_lease,
+	metrics,
+	process,
+	cgroup
+};
 
 /// Numbers and bytes one after the other, as both ends are the same program.
 class Bytes {
@@ -115,6 +127,22 @@ private:
 		}
 		case Question::merges:
 			return merges();
+		case Question::needs_journal: {
+			const auto needs = kernel::needs_journal(where_);
+			return needs ? number(*needs ? 1 : 0) : error(needs.error());
+		}
+		case Question::lease: {
+			const auto lease = kernel::read_lease(where_);
+			if (!lease)
+				return error(lease.error());
+			Bytes bytes;
+			bytes.put(*lease);
+			return good(bytes.all);
+		}
+		case Question::new_lease: {
+			const auto done = kernel::write_lease(where_, question.take<weir_lease>());
+			return done ? good("") : error(done.error());
+		}
 		case Question::process: {
 			const auto pid = question.take<std::uint32_t>();
 			const auto process = sight_.process(pid, question.take<std::uint64_t>());
@@ -299,6 +327,37 @@ Result<Broker::Merges> Broker::take_merges()
 		merges.emplace_back(key, bytes.take<weir_merge>());
 	}
 	return merges;
+}
+
+Result<bool> Broker::needs_journal()
+{
+	if (!socket_)
+		return kernel::needs_journal(where_);
+	const auto answer = ask(question(Question::needs_journal));
+	if (!answer)
+		return std::unexpected(answer.error());
+	return Bytes(answer->bytes).take<std::uint64_t>() != 0;
+}
+
+Result<weir_lease> Broker::read_lease()
+{
+	if (!socket_)
+		return kernel::read_lease(where_);
+	const auto answer = ask(question(Question::lease));
+	if (!answer)
+		return std::unexpected(answer.error());
+	return Bytes(answer->bytes).take<weir_lease>();
+}
+
+Result<> Broker::write_lease(const weir_lease &lease)
+{
+	if (!socket_)
+		return kernel::write_lease(where_, lease);
+	Bytes bytes;
+	bytes.put(Question::new_lease);
+	bytes.put(lease);
+	const auto answer = ask(std::move(bytes.all));
+	return answer ? Result<>() : std::unexpected(answer.error());
 }
 
 Result<> Broker::write_metrics(std::string_view own)

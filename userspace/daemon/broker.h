@@ -38,6 +38,9 @@ public:
 	Result<Image> read_image();
 	Result<std::uint32_t> read_generation();
 	Result<Merges> take_merges();
+	Result<bool> needs_journal();
+	Result<weir_lease> read_lease();
+	Result<> write_lease(const weir_lease &);
 	[[nodiscard]] const std::string &instance() const { return where_.instance; }
 
 	/// `own`: what this process has to say of itself, behind what the kernel has. Does not wait for the writing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refusals that the edge gate did not report one by one: taken out of the kernel, and written with their number.
+// Refusals that the gates did not report one by one: taken out of the kernel, and written with their number.
 #pragma once
 
 #include "audit/enrich.h"

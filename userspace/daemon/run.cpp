@@ -6,6 +6,7 @@
 #include "daemon/broker.h"
 #include "daemon/child.h"
 #include "daemon/keeper.h"
+#include "daemon/lease.h"
 #include "daemon/merged.h"
 #include "daemon/records.h"
 #include "daemon/row_names.h"
@@ -45,7 +46,7 @@ public:
 	       std::optional<UpkeepProcess> process, Fd signals)
 		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), broker_(broker),
 		  ring_(std::move(ring)), signals_(std::move(signals)), rows_(broker), merged_(broker),
-		  process_(std::move(process)), keeper_(options.where.instance),
+		  process_(std::move(process)), keeper_(options.where.instance), lease_(broker),
 		  watch_(broker, options.journal, process_ ? patience : 0), enricher_(broker.sight()),
 		  identity_(broker.identity())
 	{
@@ -87,6 +88,7 @@ private:
 	std::optional<Upkeep> upkeep_;         ///< in this process
 	std::optional<UpkeepProcess> process_; ///< or in its own
 	Keeper keeper_;
+	Lease lease_;
 	Watch watch_;
 	sinks::Fan fan_;
 	audit::Enricher enricher_;
@@ -283,6 +285,8 @@ void Daemon::write_out()
 		upkeep_->written();
 	else if (*done)
 		process_->written();
+	if (!stop_)
+		lease_.look(records_);
 }
 
 /// The output takes nothing and memory is bounded, so the ring is left alone, until there is room: what does not

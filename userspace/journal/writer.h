@@ -78,6 +78,9 @@ public:
 	Result<> checkpoint(std::string_view object);
 	/// A checkpoint was begun and is not on the disk yet: checkpoint() goes on with it, whatever it is given.
 	[[nodiscard]] bool is_pending() const { return next_keys_.has_value(); }
+	/// Tries whether more could be: the segment and the key are where they were, and the disk takes a block. Not while a
+	/// checkpoint is pending. Error: what is in the way.
+	[[nodiscard]] Result<> prove_writable() const;
 	/// All that was written is on the disk.
 	Result<> sync();
 

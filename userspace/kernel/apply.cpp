@@ -149,6 +149,8 @@ Result<Loaded> load(const Place &place, Maps shared)
 			all.maps = loaded->maps();
 		all.cgroups.push_back(std::move(*loaded));
 	}
+	if (auto prepared = prepare_merges(map_of(all.maps, "merges")); !prepared)
+		return std::unexpected(std::move(prepared).error());
 	if (!place.edge)
 		return all;
 	for (std::size_t i = common_maps; i < shared.size(); ++i)
@@ -160,8 +162,6 @@ Result<Loaded> load(const Place &place, Maps shared)
 	for (std::size_t i = common_maps; i < maps.size(); ++i)
 		all.maps.at(i) = std::move(maps.at(i));
 	all.edge = std::move(*loaded);
-	if (auto prepared = prepare_merges(map_of(all.maps, "merges")); !prepared)
-		return std::unexpected(std::move(prepared).error());
 	return all;
 }
 

@@ -170,6 +170,8 @@ Result<State> inspect(const Where &where)
 		state.counters = std::move(*counters);
 	else
 		state.problems.push_back(counters.error().message);
+	if (const auto lease = read_lease(where))
+		state.lease = *lease;
 	const auto image = published(map_of(*maps, "images"));
 	if (!image)
 		return broken(image.error(), "the policy can't be read");

@@ -2,7 +2,7 @@
 // An instance in the kernel: its pins, maps, links. The only module that talks to libbpf.
 //
 //   BPFFS/weir/INSTANCE/maps/NAME           images, counters, events, flows, sockets, owners, interfaces,
-//                                           opened, accepted, fragments, merges
+//                                           lease, opened, accepted, fragments, merges
 //   BPFFS/weir/INSTANCE/links/SCOPE_HOOK    one link for each cgroup and hook; SCOPE_HOOK+ID: of a further cgroup that
 //                                           the scope holds at present, as of a container that is being replaced
 //   BPFFS/weir/INSTANCE/programs/SCOPE_HOOK the programs, to hold cgroups by that appear
@@ -75,6 +75,7 @@ struct State {
 	std::vector<HookState> hooks; ///< of a scope's first cgroup
 	std::vector<ComponentState> components; ///< by scope, but for the edge
 	std::vector<InterfaceState> interfaces; ///< of a policy with an edge: all but loopback
+	weir_lease lease{}; ///< of the journal: rows that need it hold until then
 	std::vector<std::string> problems; ///< empty: enforcing (or observing), each gate, this very image
 };
 
@@ -159,7 +160,7 @@ Result<Fd> watch_interfaces();
 /// Empties it; gives whether there was anything.
 bool drain_interfaces(const Fd &watch);
 
-/// Like refusals, counted by the edge gate since the last call; takes them out of the kernel. Their times are of the boot
+/// Like refusals, counted by the gates since the last call; takes them out of the kernel. Their times are of the boot
 /// clock here, not of the monotonic one.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 
@@ -188,6 +189,13 @@ Result<Counters> read_counters(const Where &);
 
 /// Of what is in force, without its policy: another number, another policy. Very cheap.
 Result<std::uint32_t> read_generation(const Where &);
+
+/// The journal's lease, see struct weir_lease. Exit::absent when the instance is not loaded.
+Result<weir_lease> read_lease(const Where &);
+/// Only for who writes the journal.
+Result<> write_lease(const Where &, const weir_lease &);
+/// Has the policy in force rows that need the journal? Very cheap.
+Result<bool> needs_journal(const Where &);
 
 /// Is a Ring of the instance open somewhere?
 bool has_reader(const Where &);

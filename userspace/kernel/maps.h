@@ -15,10 +15,10 @@ struct bpf_object;
 namespace weir::kernel {
 
 /// By their names in bpf/maps.bpf.h and bpf/edge_maps.bpf.h: first those of each policy, then those of an edge.
-inline constexpr std::array<const char *, 11> map_names{"images",   "counters",  "events",     "flows",
-							"sockets",  "owners",    "interfaces", "opened",
-							"accepted", "fragments", "merges"};
-inline constexpr std::size_t common_maps = 7;
+inline constexpr std::array<const char *, 12> map_names{"images",  "counters", "events",   "flows",
+							"sockets", "owners",   "lease",    "interfaces",
+							"merges",  "opened",   "accepted", "fragments"};
+inline constexpr std::size_t common_maps = 9;
 using Maps = std::array<Fd, map_names.size()>;
 /// Its descriptor; -1: it isn't there.
 int map_of(const Maps &, std::string_view name);

@@ -168,6 +168,9 @@ void add_state(Text &out, const kernel::State &state, const Facts &facts)
 			 {"gate", hook.gate == 0 ? "" : audit::gate_name(hook.gate)},
 			 {"hook", hook.name}},
 			hook.attached && hook.problem.empty() ? 1 : 0);
+	if (std::ranges::any_of(state.policy.rows, [](const BoundRow &row) { return row.row.needs_journal; }))
+		out.one("weir_journal_rows_open", "gauge", "1 while rows that need the journal are open.",
+			state.lease.until > facts.boot_ns ? 1 : 0);
 	if (state.policy.edge.present) {
 		out.family("weir_interface_held", "gauge", "1 when the edge gate holds the interface.");
 		for (const auto &interface : state.interfaces)

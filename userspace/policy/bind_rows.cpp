@@ -2,6 +2,7 @@
 // Rows of the scenarios: whose they are, who the peers are, where they hold.
 #include "bpf/abi.h"
 #include "policy/binder.h"
+#include "policy/host_services.h"
 #include "policy/hosts.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
@@ -178,6 +179,8 @@ Result<BoundRow> Binder::bound_to(const Row &row, std::vector<Prefix> peers)
 	}
 	BoundRow bound;
 	bound.row = row;
+	// Not of what the host itself lives by, and is repaired by: such a row has to say it of itself.
+	bound.row.needs_journal = row.needs_journal || (site_.needs_journal && !is_host_service(row));
 	bound.user = *user;
 	bound.peers = std::move(peers);
 	std::ranges::sort(bound.peers);

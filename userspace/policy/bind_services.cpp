@@ -5,9 +5,21 @@
 #include "policy/text.h"
 #include "policy/toml_file.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 
 namespace weir::policy {
+namespace {
+
+bool leads_an_admin_in(const Row &row)
+{
+	constexpr std::uint16_t ssh = 22;
+	return row.dir == Direction::in && row.port.protocol == IPPROTO_TCP && row.port.first <= ssh &&
+	       ssh <= row.port.last;
+}
+
+} // namespace
 
 bool Binder::is_used_by_a_component(const Row &row) const
 {
@@ -41,6 +53,10 @@ Result<> Binder::host_service(const Row &row)
 	if (!is_service_on(row)) {
 		services_off_.push_back(row);
 		return {};
+	}
+	if (row.needs_journal && leads_an_admin_in(row)) {
+		return row_error(row, "journal", "by this row comes who is to repair the journal",
+				 "take journal = \"required\" out of it");
 	}
 	if (const Result<> good = scope_of(row); !good) {
 		return good;

@@ -203,6 +203,7 @@ Result<> Binder::window_through(const WindowRule &rule, Window &window)
 	used_.emplace(switch_of(**found));
 	Row row = **found;
 	row.id = rule.name + '-' + row.id;
+	row.needs_journal = row.needs_journal || site_.needs_journal;
 	return window_row(row, holders_of(rule), false, window);
 }
 

@@ -60,6 +60,9 @@ void append_row(std::string &out, const Row &row)
 	if (!row.user.empty()) {
 		append_member(out, "user", row.user);
 	}
+	if (row.needs_journal) {
+		append_member(out, "journal", required);
+	}
 	if (!row.on_page) {
 		append_bool(out, "page", false);
 	}

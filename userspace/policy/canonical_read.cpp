@@ -55,6 +55,12 @@ Row row_of(const json &object)
 	row.comment = object.at("comment").get<std::string>();
 	row.user = object.value("user", "");
 	row.on_page = object.value("page", true);
+	if (object.contains("journal")) {
+		row.needs_journal = true;
+		if (object.at("journal") != required) {
+			not_a_policy("row " + row.id + ": unknown need of the journal");
+		}
+	}
 	if (object.contains("zone")) {
 		row.zone = object.at("zone").get<std::string>();
 		if (row.zone != tunnel_zone) {

@@ -23,13 +23,14 @@ struct Reach {
 	std::optional<std::uint32_t> user;
 	std::uint64_t deadline = 0;
 	bool kernel_only = false;
+	bool needs_journal = false;
 	std::string row;
 	std::string window;
 
 	/// What decides; not how it is called.
 	[[nodiscard]] auto key() const
 	{
-		return std::tie(scope, dir, service, peer, zones, user, deadline, kernel_only);
+		return std::tie(scope, dir, service, peer, zones, user, deadline, kernel_only, needs_journal);
 	}
 	bool operator<(const Reach &other) const { return key() < other.key(); }
 };
@@ -52,6 +53,7 @@ std::set<Reach> reach_of(const BoundPolicy &policy)
 				    .user = each.user,
 				    .deadline = each.deadline,
 				    .kernel_only = each.kernel_only,
+				    .needs_journal = each.row.needs_journal,
 				    .row = each.row.id,
 				    .window = each.window});
 	return all;
@@ -65,7 +67,7 @@ bool covers(const Reach &wide, const Reach &narrow)
 	return wide.scope == narrow.scope && wide.dir == narrow.dir &&
 	       wide.service.protocol == narrow.service.protocol && ports && wide.peer.contains(narrow.peer) &&
 	       (wide.zones & narrow.zones) == narrow.zones && (!wide.user || wide.user == narrow.user) && time &&
-	       (!wide.kernel_only || narrow.kernel_only);
+	       (!wide.kernel_only || narrow.kernel_only) && (!wide.needs_journal || narrow.needs_journal);
 }
 
 std::string text_of(const Reach &reach)
@@ -79,6 +81,8 @@ std::string text_of(const Reach &reach)
 		text += ", user " + std::to_string(*reach.user);
 	if (reach.kernel_only)
 		text += ", the kernel's own";
+	if (reach.needs_journal)
+		text += ", while the journal is written";
 	if (!reach.window.empty())
 		text += ", window " + reach.window;
 	return text + ", row " + reach.row;

@@ -31,8 +31,8 @@ bool EdgeTable::add(const BoundRow &bound, bool copy)
 	if (component != host_component) {
 		const Owner owner{component, bound.row.user};
 		const std::string dns_name = site_.hosts.contains(row->row.peer()) ? row->row.peer() : "";
-		const auto [first, fresh] =
-			seen_.try_emplace({row->row.dir, row->row.port, row->zones, row->peers, dns_name}, owner);
+		const auto [first, fresh] = seen_.try_emplace(
+			{row->row.dir, row->row.port, row->zones, row->peers, dns_name, row->row.needs_journal}, owner);
 		if (!fresh && first->second != owner) {
 			return true;
 		}

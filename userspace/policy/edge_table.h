@@ -42,7 +42,7 @@ private:
 	std::vector<BoundRow> rows_;
 	std::set<std::string> components_;
 	/// What admits the same, and whose it was first. A name of DNS is part of it: what it admits changes.
-	std::map<std::tuple<Direction, Service, std::uint8_t, std::vector<Prefix>, std::string>, Owner> seen_;
+	std::map<std::tuple<Direction, Service, std::uint8_t, std::vector<Prefix>, std::string, bool>, Owner> seen_;
 };
 
 } // namespace weir::policy

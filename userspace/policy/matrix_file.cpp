@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A matrix file: a header, and [[row]] entries with the page's columns and an id.
+#include "policy/journal_key.h"
 #include "policy/policy.h"
 #include "policy/row_rules.h"
 #include "policy/text.h"
@@ -14,8 +15,9 @@ namespace {
 
 constexpr std::string_view kind = "a matrix file";
 constexpr std::array<std::string_view, 5> file_keys = {"format", "scenario", "title", "component", "row"};
-constexpr std::array<std::string_view, 12> row_keys = {"id",   "dir",    "source",  "destination", "port", "service",
-						       "type", "status", "comment", "zone",        "user", "page"};
+constexpr std::array<std::string_view, 13> row_keys = {"id",      "dir",     "source", "destination", "port",
+						       "service", "type",    "status", "comment",     "zone",
+						       "user",    "journal", "page"};
 constexpr std::string_view row_hint =
 	"a row has id, dir, source, destination, port, service, type, status and, if there is one, comment";
 
@@ -32,6 +34,7 @@ private:
 	Result<> choices_of(const toml::table &, Row &) const;
 	Result<> zone_of(const toml::table &, Row &) const;
 	Result<> user_of(const toml::table &, Row &) const;
+	Result<> journal_of(const toml::table &, Row &) const;
 	Result<> page_of(const toml::table &, Row &) const;
 	Result<> check(const toml::table &, const Row &);
 
@@ -202,6 +205,17 @@ Result<> MatrixReader::user_of(const toml::table &table, Row &row) const
 	return {};
 }
 
+// Nor this: such a row admits less than the page's.
+Result<> MatrixReader::journal_of(const toml::table &table, Row &row) const
+{
+	const Result<bool> needed = read_journal(file_, table);
+	if (!needed) {
+		return std::unexpected(needed.error());
+	}
+	row.needs_journal = *needed;
+	return {};
+}
+
 Result<> MatrixReader::page_of(const toml::table &table, Row &row) const
 {
 	const toml::node *node = table.get("page");
@@ -241,7 +255,7 @@ Result<Row> MatrixReader::row(const toml::table &table)
 		return std::unexpected(good.error());
 	}
 	for (const auto part : {&MatrixReader::words_of, &MatrixReader::choices_of, &MatrixReader::zone_of,
-				&MatrixReader::user_of, &MatrixReader::page_of}) {
+				&MatrixReader::user_of, &MatrixReader::journal_of, &MatrixReader::page_of}) {
 		if (const Result<> good = (this->*part)(table, row); !good) {
 			return std::unexpected(good.error());
 		}

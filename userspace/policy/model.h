@@ -48,6 +48,8 @@ struct Row {
 	/// Who the socket's owner has to be: a number, or a name that the site binds in [users]; "": anyone. No column of
 	/// the page.
 	std::string user{};
+	/// It holds only while the journal is written: `journal = "required"`. No column of the page.
+	bool needs_journal = false;
 	bool on_page = true; ///< false: the published page does not have it, and its author says so
 	Place place{};
 
@@ -110,6 +112,7 @@ struct Site {
 	std::vector<WindowRule> windows{};
 	std::vector<std::string> optional; ///< ids of the optional rows that are on
 	bool open_loopback = true; ///< false: loopback, too, keeps to the rows
+	bool needs_journal = false; ///< so does every row of its scenarios and windows
 	Edge edge{};
 	/// component -> ids of rows of host services that it uses itself
 	std::map<std::string, std::vector<std::string>> services{};

@@ -22,8 +22,8 @@ void append_key(std::string &out, std::string_view key, std::string_view value)
 	out += '\n';
 }
 
-// The zone is no column: but a row that belongs inside a tunnel is not the page's. A user is none, either, and he only
-// makes the row narrower.
+// The zone is no column: but a row that belongs inside a tunnel is not the page's. A user is none, either, nor a need
+// of the journal: both only make the row narrower.
 std::string compared(const Row &row)
 {
 	std::string out;
@@ -35,7 +35,8 @@ std::string compared(const Row &row)
 
 std::string whole(const Row &row)
 {
-	return compared(row) + (row.user.empty() ? "" : " user " + row.user + " |");
+	return compared(row) + (row.user.empty() ? "" : " user " + row.user + " |") +
+	       (row.needs_journal ? " journal required |" : "");
 }
 
 std::string heading_of(const Matrix &matrix)
@@ -71,6 +72,9 @@ std::string to_toml(const Matrix &matrix)
 			out += "user = " + row.user + '\n';
 		} else if (!row.user.empty()) {
 			append_key(out, "user", row.user);
+		}
+		if (row.needs_journal) {
+			append_key(out, "journal", required);
 		}
 		if (!row.on_page) {
 			out += "page = false\n";
@@ -136,7 +140,7 @@ std::vector<std::string> narrower_than_page(const Matrix &policy)
 {
 	std::vector<std::string> lines;
 	for (const Row &row : policy.rows) {
-		if (row.on_page && !row.user.empty()) {
+		if (row.on_page && (!row.user.empty() || row.needs_journal)) {
 			lines.push_back(whole(row));
 		}
 	}

@@ -24,6 +24,9 @@ nlohmann::ordered_json json_of(const Row &row)
 	if (!row.user.empty()) {
 		object["user"] = row.user;
 	}
+	if (row.needs_journal) {
+		object["journal"] = required;
+	}
 	if (!row.on_page) {
 		object["page"] = false;
 	}

@@ -2,6 +2,7 @@
 #include "policy/render_parts.h"
 
 #include "policy/edge_file.h"
+#include "policy/row_rules.h"
 #include "policy/users.h"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ MoreColumns::MoreColumns(const BoundPolicy &policy)
 	const auto look = [&](const Row &row) {
 		user = user || !row.user.empty();
 		page = page || !row.on_page;
+		journal = journal || row.needs_journal;
 	};
 	for (const BoundRow &bound : policy.rows) {
 		look(bound.row);
@@ -38,8 +40,8 @@ MoreColumns::MoreColumns(const BoundPolicy &policy)
 
 void MoreColumns::append_header(Cells &cells) const
 {
-	for (const auto &[is_used, name] :
-	     {std::pair{user, "user"}, std::pair{page, "page"}, std::pair{window, "window"}}) {
+	for (const auto &[is_used, name] : {std::pair{user, "user"}, std::pair{journal, "journal"},
+					    std::pair{page, "page"}, std::pair{window, "window"}}) {
 		if (is_used) {
 			cells.emplace_back(name);
 		}
@@ -50,6 +52,7 @@ void MoreColumns::append(Cells &cells, const BoundRow &bound) const
 {
 	for (auto [is_used, text] :
 	     {std::pair{user, user_text(bound.row, bound.user)},
+	      std::pair{journal, std::string(bound.row.needs_journal ? required : "")},
 	      std::pair{page, std::string(bound.row.on_page ? "" : "no")}, std::pair{window, bound.window}}) {
 		if (is_used) {
 			cells.push_back(std::move(text));

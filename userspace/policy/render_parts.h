@@ -15,6 +15,7 @@ using Cells = std::vector<std::string>;
 /// Columns that the page has not, and that a policy has only where a row of it says something there.
 struct MoreColumns {
 	bool user = false;
+	bool journal = false;
 	bool page = false;
 	bool window = false;
 

@@ -23,6 +23,9 @@ constexpr bool is_builtin_name(std::string_view name)
 /// The one value that a row's `zone` may have.
 constexpr std::string_view tunnel_zone = "tunnel";
 
+/// The one value of `journal`, of a row or a site.
+constexpr std::string_view required = "required";
+
 std::string_view text_of(Direction);
 std::string_view text_of(Status);
 std::optional<Direction> direction_from(std::string_view);

@@ -2,6 +2,7 @@
 // A site file: which scenarios, what their names mean here, where the components run, what is turned on.
 #include "policy/edge_file.h"
 #include "policy/host_services.h"
+#include "policy/journal_key.h"
 #include "policy/policy.h"
 #include "policy/row_rules.h"
 #include "policy/site_parts.h"
@@ -39,9 +40,9 @@ Result<> check_key(const TomlFile &file, const toml::key &key, std::string_view 
 namespace {
 
 constexpr std::string_view kind = "a site file";
-constexpr std::array<std::string_view, 14> file_keys = {"format",    "scenario", "scenarios", "loopback", "optional",
-							"resolvers", "names",    "cgroups",   "units",    "containers",
-							"users",     "edge",     "services",  "windows"};
+constexpr std::array<std::string_view, 15> file_keys = {"format",     "scenario",  "scenarios", "loopback", "journal",
+							"optional",   "resolvers", "names",     "cgroups",  "units",
+							"containers", "users",     "edge",      "services", "windows"};
 
 using ReadOne = Result<std::string> (TomlFile::*)(const toml::node &, std::string_view) const;
 
@@ -77,6 +78,7 @@ private:
 	Result<> one_scenario();
 	Result<> several_scenarios(const toml::node &);
 	Result<> loopback();
+	Result<> journal();
 	Result<> optional();
 	Result<> edge();
 	Result<> services();
@@ -158,6 +160,16 @@ Result<> SiteReader::loopback()
 	return {};
 }
 
+Result<> SiteReader::journal()
+{
+	const Result<bool> needed = read_journal(file_, file_.root());
+	if (!needed) {
+		return std::unexpected(needed.error());
+	}
+	site_.needs_journal = *needed;
+	return {};
+}
+
 Result<> SiteReader::optional()
 {
 	const toml::node *node = file_.root().get("optional");
@@ -219,7 +231,8 @@ Result<Site> SiteReader::read()
 {
 	site_.place = {file_.place({}).file, 0, 0};
 	site_.text = file_.text();
-	for (const auto part : {&SiteReader::header, &SiteReader::optional, &SiteReader::edge, &SiteReader::services}) {
+	for (const auto part : {&SiteReader::header, &SiteReader::journal, &SiteReader::optional, &SiteReader::edge,
+				&SiteReader::services}) {
 		if (const Result<> good = (this->*part)(); !good) {
 			return std::unexpected(good.error());
 		}

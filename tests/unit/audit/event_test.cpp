@@ -240,6 +240,7 @@ TEST(AppendJson, FrameThatIsNotIp)
 	auto many = merged_packets();
 	many.first = {.local = {},
 		      .remote = {},
+		      .cookie = 0,
 		      .ifindex = 2,
 		      .pid = 0,
 		      .generation = 3,
@@ -250,11 +251,34 @@ TEST(AppendJson, FrameThatIsNotIp)
 		      .reason = WEIR_REASON_ETHERTYPE,
 		      .verdict = WEIR_REFUSE,
 		      .scope = 1,
-		      .zero = 0};
+		      .operation = WEIR_OP_PACKET,
+		      .zero = {}};
 	record = Json::parse(line_of(many));
 	EXPECT_EQ(record["weir"]["ethertype"], "0x88cc");
 	EXPECT_EQ(record["weir"]["count"], 1234);
 	EXPECT_EQ(record["network"], (Json{{"direction", "ingress"}}));
+}
+
+/// Of a process that filled the table of attempts: who, and how often, but not with whom.
+TEST(AppendJson, OfSeveralPeersHasNone)
+{
+	auto many = merged_packets();
+	auto &[key, merge] = many;
+	key = {};
+	key.pid = 4711;
+	key.generation = 3;
+	key.protocol = 17;
+	key.gate = WEIR_GATE_SOCKET;
+	key.operation = WEIR_OP_SEND;
+	key.reason = WEIR_REASON_NO_ROW;
+	merge.uid = 1000;
+	const auto record = Json::parse(line_of(many));
+	EXPECT_EQ(record["process"]["pid"], 4711);
+	EXPECT_EQ(record["user"]["id"], "1000");
+	EXPECT_EQ(record["event"]["action"], "send");
+	EXPECT_EQ(record["weir"]["count"], 1234);
+	EXPECT_FALSE(record.contains("source"));
+	EXPECT_FALSE(record.contains("destination"));
 }
 
 TEST(AppendJson, ObservedIsAllowed)

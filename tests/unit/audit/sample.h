@@ -81,6 +81,7 @@ inline weir_event refused_packet()
 inline std::pair<weir_merge_key, weir_merge> merged_packets()
 {
 	weir_merge_key key{};
+	key.operation = WEIR_OP_PACKET;
 	set_address(key.local, "192.0.2.2");
 	set_address(key.remote, "198.51.100.7");
 	key.ifindex = 2;

@@ -47,7 +47,7 @@ Image compiled(Maker &maker, BoundPolicy &policy, unsigned &shadowed)
 		if (full != policy.rows.end()) {
 			EXPECT_EQ(image.error().code, Exit::policy);
 			EXPECT_TRUE(std::ranges::any_of(policy.rows, [](const BoundRow &row) {
-				return row.user || row.deadline != 0;
+				return row.user || row.deadline != 0 || row.row.needs_journal;
 			})) << said;
 			policy.rows.erase(full);
 			continue;
@@ -61,7 +61,7 @@ Image compiled(Maker &maker, BoundPolicy &policy, unsigned &shadowed)
 		const auto number = static_cast<std::uint32_t>(at - policy.rows.begin());
 		for (int i = 0; i < 300; ++i) {
 			auto q = maker.question(policy);
-			maker.add_user_and_time(q);
+			maker.add_circumstances(q);
 			EXPECT_NE(evaluate(policy, q).row, number) << said << told(policy, q);
 		}
 		policy.rows.erase(at);
@@ -99,33 +99,35 @@ TEST_P(Random, ImageDecidesAsTheRowsSay)
 	EXPECT_GT(shadowed, 0U);
 }
 
-TEST_P(Random, ImageDecidesByUserAndClockAsTheRowsSay)
+TEST_P(Random, ImageDecidesByUserClockAndJournalAsTheRowsSay)
 {
 	Maker maker(1000 + GetParam());
 	unsigned shadowed = 0;
 	std::map<weir_reason, unsigned> said;
-	unsigned by_user = 0, by_deadline = 0;
+	unsigned by_user = 0, by_deadline = 0, by_journal = 0;
 	for (int round = 0; round < 150; ++round) {
 		BoundPolicy policy = maker.policy(round % 10 == 0 ? 120 : 12, true);
-		maker.add_users_and_deadlines(policy);
+		maker.add_conditions(policy);
 		const Image image = compiled(maker, policy, shadowed);
 		if (policy.rows.empty())
 			continue;
 		for (int i = 0; i < 400; ++i) {
 			auto q = maker.question(policy);
-			maker.add_user_and_time(q);
+			maker.add_circumstances(q);
 			ASSERT_NO_FATAL_FAILURE(expect_agreement(policy, image, q));
 			const auto answer = evaluate(policy, q);
 			++said[answer.reason];
 			by_user += answer.row != WEIR_NO_ROW && policy.rows[answer.row].user ? 1 : 0;
 			by_deadline += answer.row != WEIR_NO_ROW && policy.rows[answer.row].deadline != 0 ? 1 : 0;
+			by_journal += answer.row != WEIR_NO_ROW && policy.rows[answer.row].row.needs_journal ? 1 : 0;
 		}
 	}
 	EXPECT_GT(shadowed, 0U);
 	EXPECT_GT(by_user, 300U);
 	EXPECT_GT(by_deadline, 1000U);
-	for (const auto reason :
-	     {WEIR_REASON_NONE, WEIR_REASON_NO_ROW, WEIR_REASON_ORIGIN, WEIR_REASON_USER, WEIR_REASON_CLOSED})
+	EXPECT_GT(by_journal, 500U);
+	for (const auto reason : {WEIR_REASON_NONE, WEIR_REASON_NO_ROW, WEIR_REASON_ORIGIN, WEIR_REASON_USER,
+				  WEIR_REASON_CLOSED, WEIR_REASON_JOURNAL})
 		EXPECT_GT(said[reason], 500U) << reason;
 }
 
@@ -297,6 +299,40 @@ TEST(Compile, ARowWithADeadlineHoldsBeforeIt)
 	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_CLOSED}));
 }
 
+TEST(Compile, ARowThatNeedsTheJournalHoldsWhileItIsWritten)
+{
+	auto policy = plain({{"TCP/443", "192.0.2.7"}, {"TCP/443", "192.0.2.0/24"}});
+	policy.rows[0].row.needs_journal = true;
+	EXPECT_FALSE(compile(policy)) << "the wider row admits it with and without the journal";
+	policy.rows[1].row.needs_journal = true;
+	const auto image = compile(policy);
+	ASSERT_TRUE(image) << image.error().message;
+	EXPECT_EQ(image->header().flags, WEIR_IMAGE_JOURNAL);
+	auto q = tcp("192.0.2.7", 443);
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 0}));
+	q.journal = false;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_JOURNAL}));
+	EXPECT_EQ(ask(*image, tcp("192.0.3.7", 443)), (Answer{.reason = WEIR_REASON_NO_ROW}));
+}
+
+/// What is admitted without the journal is not cut for want of it, be it by a row that ends.
+TEST(Compile, ARowThatNeedsNoJournalDecidesBeforeOneThatDoes)
+{
+	auto policy = plain({{"TCP/443", "192.0.2.0/24"}, {"TCP/443", "192.0.2.7"}});
+	policy.rows[0].row.needs_journal = true;
+	policy.rows[1].deadline = 10;
+	const auto image = compile(policy);
+	ASSERT_TRUE(image) << image.error().message;
+	auto q = tcp("192.0.2.7", 443);
+	q.journal = false;
+	q.now = 9;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 1}));
+	q.now = 10;
+	EXPECT_EQ(ask(*image, q), (Answer{.reason = WEIR_REASON_JOURNAL})) << "of all it lacks the least";
+	q.journal = true;
+	EXPECT_EQ(ask(*image, q), (Answer{.allowed = true, .row = 0}));
+}
+
 TEST(Compile, RowsForGoodDecideFirstThenThoseThatEndLater)
 {
 	auto policy = plain({{"TCP/443", "192.0.2.1"},
@@ -409,7 +445,7 @@ TEST(Compile, SamePolicySameBytes)
 	for (int i = 0; i < 20; ++i) {
 		BoundPolicy policy = maker.policy(60, true);
 		if (i % 2 == 1)
-			maker.add_users_and_deadlines(policy);
+			maker.add_conditions(policy);
 		const Image image = compiled(maker, policy, shadowed);
 		const auto text = text_of(image);
 		ASSERT_TRUE(text);

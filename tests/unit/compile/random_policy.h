@@ -38,8 +38,8 @@ public:
 		return policy;
 	}
 
-	/// Some rows become those of a user, some end; the edge knows no users.
-	void add_users_and_deadlines(BoundPolicy &policy)
+	/// Some rows become those of a user, some end, some need the journal; the edge knows no users.
+	void add_conditions(BoundPolicy &policy)
 	{
 		for (auto &row : policy.rows) {
 			if (!policy.scopes[row.scope].is_edge() && one_in(3))
@@ -48,11 +48,13 @@ public:
 				row.deadline = 1000 * (1 + below(3));
 				row.window = "installation";
 			}
+			row.row.needs_journal = one_in(4);
 		}
 	}
-	/// Who made the socket, and when the packet goes: at deadlines, around them.
-	void add_user_and_time(Question &q)
+	/// Who made the socket, when the packet goes (at deadlines, around them), and whether the journal is written then.
+	void add_circumstances(Question &q)
 	{
+		q.journal = !one_in(3);
 		if (!one_in(4))
 			q.user = user();
 		q.now = 1000 * below(5) + below(3);

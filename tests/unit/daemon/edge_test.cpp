@@ -8,6 +8,7 @@ namespace {
 weir_merge_key syn_from(const char *address, std::uint16_t port)
 {
 	weir_merge_key key{};
+	key.operation = WEIR_OP_PACKET;
 	audit::set_address(key.local, "192.0.2.2");
 	audit::set_address(key.remote, address);
 	key.ifindex = 2;
@@ -22,7 +23,13 @@ weir_merge_key syn_from(const char *address, std::uint16_t port)
 
 weir_merge counted(std::uint64_t count)
 {
-	return {.count = count, .first = 2'000'000'000, .last = 2'900'000'000, .uid = 0, .gid = 0, .comm = {}};
+	return {.count = count,
+		.first = 2'000'000'000,
+		.last = 2'900'000'000,
+		.uid = 0,
+		.gid = 0,
+		.cgroup = 0,
+		.comm = {}};
 }
 
 /// Of all records: what docs/events.md says that it adds up to.

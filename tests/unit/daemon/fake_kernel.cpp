@@ -144,6 +144,26 @@ Result<std::uint32_t> read_generation(const Where &)
 	return fake().generation;
 }
 
+Result<bool> needs_journal(const Where &)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	return fake().journal_needed;
+}
+
+Result<weir_lease> read_lease(const Where &)
+{
+	if (!fake().loaded)
+		return fail(Exit::absent, "not loaded");
+	return fake().lease;
+}
+
+Result<> write_lease(const Where &, const weir_lease &lease)
+{
+	fake().lease = lease;
+	return {};
+}
+
 Result<State> inspect(const Where &where)
 {
 	fake().inspected++;

@@ -35,6 +35,8 @@ struct FakeKernel {
 	bool no_component_watch = false; ///< ComponentWatch::open() fails
 	BoundPolicy policy;
 	std::uint32_t generation = 1;
+	bool journal_needed = false; ///< by rows of the policy
+	weir_lease lease{};
 	bool locked = false; ///< change() finds that another process holds the policy
 	bool loaded = true;
 	Cut cut; ///< what cut_ended() ends

@@ -49,7 +49,7 @@ constexpr BadFile bad_files[] = {
 	{"no_table", "[edge]", "edge = true\n[x]", R"(s.toml:4:2: error: unknown key "x"
     4 | [x]
       |  ^
-  a site file has "format", "scenario", "scenarios", "loopback", "optional", "resolvers", "names", "cgroups", "units", "containers", "users", "edge", "services" and "windows")"},
+  a site file has "format", "scenario", "scenarios", "loopback", "journal", "optional", "resolvers", "names", "cgroups", "units", "containers", "users", "edge", "services" and "windows")"},
 	{"unknown_key_near", "flows", "flow", R"(s.toml:8:1: error: unknown key "flow"
     8 | flow = 4096
       | ^

@@ -31,6 +31,18 @@ zone = "network")",
    15 | zone = "network"
       |        ^
   use "tunnel"; a row that belongs to no tunnel has no zone)"},
+	{"journal_optional", R"(status = "mandatory")", R"(status = "mandatory"
+journal = "optional")",
+	 R"(m.toml:15:11: error: "optional" is not what a row can ask of the journal
+   15 | journal = "optional"
+      |           ^
+  use "required"; a row that holds without the journal has no such key)"},
+	{"journal_bool", R"(status = "mandatory")", R"(status = "mandatory"
+journal = true)",
+	 R"(m.toml:15:11: error: "journal" is a boolean, not a string
+   15 | journal = true
+      |           ^
+  put the value in quotes)"},
 	{"zone_list", R"(status = "mandatory")", R"(status = "mandatory"
 zone = ["tunnel"])",
 	 R"(m.toml:15:8: error: "zone" is an array, not a string
@@ -109,7 +121,7 @@ interface = "eth0")",
 	 R"(m.toml:8:1: error: unknown key "interface"
     8 | interface = "eth0"
       | ^
-  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user" and "page")"},
+  a row has "id", "dir", "source", "destination", "port", "service", "type", "status", "comment", "zone", "user", "journal" and "page")"},
 	{"user_number_in_quotes", R"(id = "a")", R"(id = "a"
 user = "0")",
 	 R"(m.toml:8:8: error: "0" is a number in quotes

@@ -28,7 +28,7 @@ constexpr BadFile bad_files[] = {
 	 R"(s.toml:5:2: error: unknown key "peers"
     5 | [peers]
       |  ^
-  a site file has "format", "scenario", "scenarios", "loopback", "optional", "resolvers", "names", "cgroups", "units", "containers", "users", "edge", "services" and "windows")"},
+  a site file has "format", "scenario", "scenarios", "loopback", "journal", "optional", "resolvers", "names", "cgroups", "units", "containers", "users", "edge", "services" and "windows")"},
 	{"no_scenario", R"(scenario = "node-native"
 )",
 	 "",

@@ -291,5 +291,28 @@ TEST(Bind, WithoutFiles)
 	EXPECT_TRUE(bind({{matrix}}, site));
 }
 
+/// A row may say it, or a site for all rows of its scenarios. Not for what ships with weir.
+TEST(Bind, RowsThatNeedTheJournal)
+{
+	const auto needing = [](const BoundPolicy &policy) {
+		std::vector<std::string> out;
+		for (const BoundRow &row : policy.rows)
+			if (row.row.needs_journal)
+				out.push_back(row.row.id);
+		return out;
+	};
+	const std::string site = changed(site_text, "optional = []", R"(optional = ["web"])");
+	EXPECT_THAT(needing(bound(matrix_text, site).value()), testing::IsEmpty());
+	const std::string matrix =
+		changed(matrix_text, R"(type = "backend", )", R"(type = "backend", journal = "required", )");
+	EXPECT_THAT(needing(bound(matrix, site).value()), ElementsAre("grpc"));
+	const auto all = bound(matrix_text, changed(site, "[names]", "journal = \"required\"\n[names]"));
+	ASSERT_TRUE(all) << all.error().message;
+	EXPECT_THAT(needing(*all), ElementsAre("grpc", "web"));
+	const auto at_edge = bound(matrix, site + "[edge]\n");
+	ASSERT_TRUE(at_edge) << at_edge.error().message;
+	EXPECT_THAT(needing(*at_edge), ElementsAre("grpc", "grpc@edge"));
+}
+
 } // namespace
 } // namespace weir::policy

@@ -120,6 +120,7 @@ private:
 		Row out;
 		out.user = below(3) == 0 ? 'u' + text() : "";
 		out.on_page = below(3) != 0;
+		out.needs_journal = below(3) == 0;
 		out.zone = below(4) == 0 ? "tunnel" : "";
 		for (std::string *column :
 		     {&out.id, &out.source, &out.destination, &out.service, &out.type, &out.comment})
@@ -224,8 +225,9 @@ TEST(Canonical, ToTheLetter)
 {
 	BoundPolicy policy{"s", "T \"1\"", {{"/c", {"node"}, true}}, {}, {}};
 	BoundRow row;
-	row.row = {"a", Direction::out, "node",          "r", {6, 80, 81}, "x", "host", Status::mandatory, "é\n", "",
-		   "",  true,           {"m.toml", 3, 1}};
+	row.row = {"a",    Direction::out,    "node", "r", {6, 80, 81}, "x",
+		   "host", Status::mandatory, "é\n",  "",  "",          false,
+		   true,   {"m.toml", 3, 1}};
 	row.peers = {*Prefix::parse("192.0.2.0/24")};
 	policy.rows = {row, row};
 	EXPECT_EQ(
@@ -304,6 +306,7 @@ TEST(Canonical, EveryFieldMatters)
 	differs([](BoundPolicy &p) { p.scopes[0].open_loopback ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].scope ^= 1; });
 	differs([](BoundPolicy &p) { p.rows[0].zones ^= 3; });
+	differs([](BoundPolicy &p) { p.rows[0].row.needs_journal = !p.rows[0].row.needs_journal; });
 	differs([](BoundPolicy &p) { p.rows[0].row.zone = p.rows[0].row.zone.empty() ? "tunnel" : ""; });
 	differs([](BoundPolicy &p) { p.edge.present ^= true; });
 	differs([](BoundPolicy &p) { p.rows[0].kernel_only ^= true; });
@@ -326,8 +329,8 @@ TEST(Canonical, WhatIsNewToTheLetter)
 {
 	BoundPolicy policy{"s", "T", {{"unit:n.service", {"node"}, true}}, {}, {}};
 	BoundRow row;
-	row.row = {"a",    Direction::out,    "node", "r", {6, 80, 80}, "x",
-		   "host", Status::mandatory, "",     "",  "node",      false};
+	row.row = {"a", Direction::out, "node", "r",  {6, 80, 80}, "x", "host", Status::mandatory, "",
+		   "",  "node",         true,   false};
 	row.user = 1001;
 	row.peers = {*Prefix::parse("192.0.2.1")};
 	policy.windows = {{"w", 60, {row}}};
@@ -338,7 +341,7 @@ TEST(Canonical, WhatIsNewToTheLetter)
 	policy.hosts = {{"r", {"r.example", {*Prefix::parse("192.0.2.0/24")}, {*Prefix::parse("192.0.2.1")}}}};
 	policy.resolvers = {"192.0.2.53"};
 	const std::string text =
-		R"("dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":80,"service":"x","type":"host","status":"mandatory","comment":"","user":"node","page":false,"scope":0,"zones":2,"kernel_only":false,"peers":0,"uid":1001)";
+		R"("dir":"out","source":"node","destination":"r","protocol":6,"first":80,"last":80,"service":"x","type":"host","status":"mandatory","comment":"","user":"node","journal":"required","page":false,"scope":0,"zones":2,"kernel_only":false,"peers":0,"uid":1001)";
 	EXPECT_EQ(
 		canonical(policy),
 		R"({"format":1,"scenario":"s","title":"T","scopes":[{"cgroup":"unit:n.service","components":["node"],"open_loopback":true}],)"

@@ -70,6 +70,7 @@ TEST(Difference, EachConditionCounts)
 	EXPECT_EQ(with([](BoundRow &each) { each.user = 1000; }), narrower);
 	EXPECT_EQ(with([](BoundRow &each) { each.kernel_only = true; }), narrower);
 	EXPECT_EQ(with([](BoundRow &each) { each.deadline = 5; }), narrower);
+	EXPECT_EQ(with([](BoundRow &each) { each.row.needs_journal = true; }), narrower);
 }
 
 TEST(Difference, SaysWhatMattersToPeople)
