@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -91,6 +92,20 @@ protected:
 	[[nodiscard]] bool comes(const std::string &action, Millis wait = Millis(5000)) const
 	{
 		return eventually([&] { return !with(action).empty(); }, wait);
+	}
+	/// All lines, but of a flood a few hundred are as good as all; and there is one of each of these kinds.
+	void expect_as_the_schema_says(const std::vector<const char *> &kinds) const
+	{
+		std::string lines;
+		std::size_t refusals = 0;
+		each_line([&](std::string_view line) {
+			if (!line.contains(R"("dataset":"weir.violation")") || refusals++ < 300)
+				lines.append(line).push_back('\n');
+		});
+		std::string command = "/usr/bin/python3 " WEIR_SOURCE_DIR "/schemas/validate";
+		for (const char *kind : kinds)
+			command += std::string(" --want weir.") + kind;
+		EXPECT_EQ(std::system((command + " " + lab().write("lines.jsonl", lines)).c_str()), 0);
 	}
 	void expect_whole() const
 	{

@@ -32,7 +32,8 @@ protected:
 	std::string look(Records &records) const
 	{
 		testing::internal::CaptureStderr();
-		Lease(where_).look(records);
+		Broker broker(where_);
+		Lease(broker).look(records);
 		return testing::internal::GetCapturedStderr();
 	}
 
@@ -66,7 +67,8 @@ TEST_F(Leasing, IsRenewedForSomeSeconds)
 TEST_F(Leasing, IsLookedAtOnceInAPause)
 {
 	auto all = records(journal_);
-	Lease lease(where_);
+	Broker broker(where_);
+	Lease lease(broker);
 	lease.look(all);
 	ASSERT_TRUE(holds());
 	fake().lease = {};
