@@ -131,8 +131,6 @@ void Collector::line(std::string_view line)
 		    fmt::format("{} refusals could not be reported, {} could not be written since that run began: {}",
 				number(record, "weir.events.lost_since"), number(record, "weir.events.discarded"),
 				note.text));
-	} else if (dataset == "weir.integrity") {
-		(failed ? report_.alarms : report_.changes).push_back(note);
 	} else if (dataset == "weir.sink") {
 		gap(time, time, "a sink", note.text);
 	} else if (dataset == "weir.component" && number(record, "weir.component.gap_us") != 0) {
