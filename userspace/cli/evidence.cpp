@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t most_lines = 500; ///< of a difference
+constexpr std::size_t most_lines = 500; ///< of rows that decided
 
 std::int64_t now_ns()
 {
@@ -41,16 +41,6 @@ ordered_json person_json(const Person &person, const std::string &text)
 	add("sudo_name", person.sudo_name);
 	add("terminal", person.terminal);
 	add("ssh_from", person.ssh_peer);
-	return json;
-}
-
-ordered_json lines_json(const std::vector<std::string> &lines)
-{
-	ordered_json json = ordered_json::array();
-	for (std::size_t i = 0; i < std::min(lines.size(), most_lines); ++i)
-		json.push_back(lines[i]);
-	if (lines.size() > most_lines)
-		json.push_back(fmt::format("and {} more", lines.size() - most_lines));
 	return json;
 }
 
@@ -131,8 +121,8 @@ void Evidence::done(const BoundPolicy *before, const BoundPolicy *after, const s
 	auto json = ordered_json::parse(facts);
 	json.update({{"after", {{"generation", now.generation}, {"digest", now.digest}}},
 		     {"scenario", after != nullptr ? after->scenario : ""},
-		     {"opened", lines_json(difference.opened)},
-		     {"closed", lines_json(difference.closed)},
+		     {"opened", policy::for_record(difference.opened)},
+		     {"closed", policy::for_record(difference.closed)},
 		     {"used", ordered_json::parse(used_)}});
 	const auto text = fmt::format("weir {} by {}: {} became reachable, {} ceased to be", verb_, by_,
 				      difference.opened.size(), difference.closed.size());

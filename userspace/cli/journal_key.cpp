@@ -25,4 +25,23 @@ Result<journal::PublicKey> journal_key(const std::string &text)
 				audit::printable(text)));
 }
 
+Result<journal::Question> journal_question(const std::string &directory, const std::string &key,
+					   const std::vector<std::string> &heads)
+{
+	journal::Question question{directory};
+	if (!key.empty()) {
+		const auto first = journal_key(key);
+		if (!first)
+			return std::unexpected(first.error());
+		question.key = *first;
+	}
+	for (const auto &text : heads) {
+		auto head = journal::parse_head(text);
+		if (!head)
+			return std::unexpected(std::move(head).error());
+		question.heads.push_back(std::move(*head));
+	}
+	return question;
+}
+
 } // namespace weir::cli

@@ -153,24 +153,14 @@ void print(const journal::Verdict &verdict, const std::string &directory, bool o
 
 Result<Exit> verify(const Options &options, const Context &context)
 {
-	journal::Question question{directory_of(options, context)};
-	if (!options.key.empty()) {
-		const auto key = journal_key(options.key);
-		if (!key)
-			return std::unexpected(key.error());
-		question.key = *key;
-	}
-	for (const auto &text : options.heads) {
-		auto head = journal::parse_head(text);
-		if (!head)
-			return std::unexpected(std::move(head).error());
-		question.heads.push_back(std::move(*head));
-	}
+	auto question = journal_question(directory_of(options, context), options.key, options.heads);
+	if (!question)
+		return std::unexpected(std::move(question).error());
 	if (!options.since.empty()) {
 		const auto since = audit::parse_since(options.since, Moment::now().unix_ns);
 		if (!since)
 			return std::unexpected(Error(since.error()).during("--since"));
-		question.since = *since;
+		question->since = *since;
 	}
 	const bool bar = ::isatty(STDERR_FILENO) == 1;
 	const auto progress = [](std::uint64_t done, std::uint64_t all) {
@@ -179,7 +169,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 		std::fprintf(stderr, "\r[%s%s] %3u %%", std::string(part, '#').c_str(),
 			     std::string(width - part, ' ').c_str(), part * 100 / width);
 	};
-	const auto verdict = bar ? journal::verify(question, progress) : journal::verify(question);
+	const auto verdict = bar ? journal::verify(*question, progress) : journal::verify(*question);
 	if (bar)
 		std::fputs("\r\033[K", stderr);
 	if (!verdict)
@@ -187,7 +177,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 	if (context.json)
 		std::cout << json_of(*verdict).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 	else
-		print(*verdict, question.directory, !question.key, options.since);
+		print(*verdict, question->directory, !question->key, options.since);
 	return verdict->findings.empty() ? Exit::ok : Exit::differs;
 }
 

@@ -92,23 +92,13 @@ Result<> read_journal(const Options &options, const std::string &directory, repo
 	const auto own = journal::read_first_key(directory);
 	if (!own)
 		return std::unexpected(own.error());
-	journal::Question question{directory};
-	if (!options.key.empty()) {
-		const auto key = journal_key(options.key);
-		if (!key)
-			return std::unexpected(key.error());
-		question.key = *key;
-	}
-	for (const auto &text : options.heads) {
-		auto head = journal::parse_head(text);
-		if (!head)
-			return std::unexpected(std::move(head).error());
-		question.heads.push_back(std::move(*head));
-	}
-	const auto verdict = journal::verify(question);
+	auto question = journal_question(directory, options.key, options.heads);
+	if (!question)
+		return std::unexpected(std::move(question).error());
+	const auto verdict = journal::verify(*question);
 	if (!verdict)
 		return std::unexpected(verdict.error());
-	integrity = integrity_of(*verdict, question.key.value_or(*own), !question.key);
+	integrity = integrity_of(*verdict, question->key.value_or(*own), !question->key);
 	const auto segments = journal::segments_of(directory);
 	if (!segments)
 		return std::unexpected(segments.error());

@@ -4,10 +4,10 @@
 #include "daemon/child.h"
 #include "daemon/clock.h"
 #include "daemon/message.h"
+#include "kernel/identity.h"
 #include "metrics/metrics.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -68,12 +68,6 @@ std::string question(Question kind)
 	return {static_cast<char>(kind)};
 }
 
-std::uint64_t identity_of(const kernel::Where &where)
-{
-	struct stat status{};
-	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
 /// What the kernel has, and then `own`.
 Result<> write_file(const kernel::Where &where, const std::string &path, std::string_view own)
 {
@@ -114,7 +108,7 @@ private:
 		case Question::ring:
 			return ring();
 		case Question::identity:
-			return number(identity_of(where_));
+			return number(kernel::identity_of(where_));
 		case Question::generation: {
 			const auto generation = kernel::read_generation(where_);
 			return generation ? number(*generation) : error(generation.error());
@@ -275,7 +269,7 @@ Result<kernel::Ring> Broker::open_ring()
 std::uint64_t Broker::identity()
 {
 	if (!socket_)
-		return identity_of(where_);
+		return kernel::identity_of(where_);
 	const auto answer = ask(question(Question::identity));
 	return answer ? Bytes(answer->bytes).take<std::uint64_t>() : 0;
 }

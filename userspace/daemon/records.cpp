@@ -11,8 +11,6 @@
 namespace weir::daemon {
 namespace {
 
-constexpr std::size_t most_lines = 500; ///< of a difference
-
 std::string timestamp_of(std::string_view line)
 {
 	constexpr std::string_view begin = "{\"@timestamp\":\"";
@@ -61,20 +59,12 @@ void Records::published(const kernel::Applied &applied)
 {
 	if (!journal_ && !relays_)
 		return;
-	const auto difference = policy::difference(applied.before ? &*applied.before : nullptr, &applied.policy);
-	const auto lines = [](const std::vector<std::string> &all) {
-		auto json = nlohmann::ordered_json::array();
-		for (std::size_t i = 0; i < std::min(all.size(), most_lines); ++i)
-			json.push_back(all[i]);
-		if (all.size() > most_lines)
-			json.push_back(fmt::format("and {} more", all.size() - most_lines));
-		return json;
-	};
+	auto difference = policy::difference(applied.before ? &*applied.before : nullptr, &applied.policy);
 	const nlohmann::ordered_json json = {
 		{"verb", "run"},
 		{"after", {{"generation", applied.generation}, {"digest", applied.digest}}},
-		{"opened", lines(difference.opened)},
-		{"closed", lines(difference.closed)}};
+		{"opened", policy::for_record(std::move(difference.opened))},
+		{"closed", policy::for_record(std::move(difference.closed))}};
 	auto text = json.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 	if (journal_) {
 		published(std::move(text));

@@ -3,10 +3,10 @@
 
 #include "daemon/child.h"
 #include "daemon/clock.h"
+#include "kernel/identity.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,19 +33,12 @@ constexpr std::string_view published_word = "published ";
 constexpr std::int64_t pause = second;
 constexpr std::int64_t closing_time = 2 * second;
 
-/// The directory of the pins: another one by the same name is another instance. 0: there is none.
-ino_t identity(const kernel::Where &where)
-{
-	struct stat status{};
-	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
 /// The process.
 class Works {
 public:
 	Works(const kernel::Where &where, const std::string &journal, std::int64_t keep_ns, int socket)
 		: where_(where), socket_(socket), records_(Records::relay(Fd(::dup(socket)))),
-		  upkeep_(where, journal, keep_ns), identity_(identity(where))
+		  upkeep_(where, journal, keep_ns), identity_(kernel::identity_of(where))
 	{}
 
 	void run()
@@ -72,7 +65,7 @@ private:
 	void tick()
 	{
 		next_tick_ = clock_ns(CLOCK_MONOTONIC) + pause;
-		const auto now = identity(where_);
+		const auto now = kernel::identity_of(where_);
 		if (now != 0 && identity_ != now)
 			upkeep_.look_again();
 		identity_ = now;
@@ -124,7 +117,7 @@ private:
 	int socket_;
 	Records records_;
 	Upkeep upkeep_;
-	ino_t identity_;
+	std::uint64_t identity_;
 	std::int64_t next_tick_ = 0;
 	std::uint64_t mark_ = 0;    ///< the last that was set
 	std::uint64_t heard_ = 0;   ///< and heard

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/image_map.h"
 
+#include "kernel/pins.h"
+
 #include "kernel/system.h"
 
 #include <fmt/format.h>
@@ -117,6 +119,16 @@ Result<Image> published(int images_fd)
 		return system_error("mapping the published image", errno);
 	std::memcpy(image.lines.data(), values.get(), size);
 	return image;
+}
+
+Result<weir_header> read_header(const Where &where)
+{
+	if (auto there = must_exist(where); !there)
+		return std::unexpected(std::move(there).error());
+	const auto images = open_pin(where.directory() + "/maps/images");
+	if (!images)
+		return std::unexpected(images.error());
+	return published_header(images->get());
 }
 
 } // namespace weir::kernel

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "compile/image.h"
+#include "kernel/instance.h"
 
 namespace weir::kernel {
 
@@ -16,6 +17,8 @@ Result<> publish(int images_fd, int image_fd);
 
 /// Its header alone.
 Result<weir_header> published_header(int images_fd);
+/// Of the instance's policy. Exit::absent when it is not loaded.
+Result<weir_header> read_header(const Where &);
 
 /// What is in the slot of `images`. Exit::absent when nothing is.
 Result<Image> published(int images_fd);

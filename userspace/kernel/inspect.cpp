@@ -131,12 +131,7 @@ Result<Image> read_image(const Where &where)
 
 Result<std::uint32_t> read_generation(const Where &where)
 {
-	if (auto there = must_exist(where); !there)
-		return std::unexpected(std::move(there).error());
-	const auto images = open_pin(where.directory() + "/maps/images");
-	if (!images)
-		return std::unexpected(images.error());
-	const auto header = published_header(images->get());
+	const auto header = read_header(where);
 	if (!header)
 		return std::unexpected(header.error());
 	return header->generation;

@@ -53,12 +53,7 @@ Result<> write_lease(const Where &where, const weir_lease &lease)
 
 Result<bool> needs_journal(const Where &where)
 {
-	if (auto there = must_exist(where); !there)
-		return std::unexpected(std::move(there).error());
-	const auto images = open_pin(where.directory() + "/maps/images");
-	if (!images)
-		return std::unexpected(images.error());
-	const auto header = published_header(images->get());
+	const auto header = read_header(where);
 	if (!header)
 		return std::unexpected(header.error());
 	return (header->flags & WEIR_IMAGE_JOURNAL) != 0;

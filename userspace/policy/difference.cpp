@@ -145,4 +145,15 @@ Difference difference(const BoundPolicy *before, const BoundPolicy *after)
 	return {.opened = without(now, old), .closed = without(old, now)};
 }
 
+std::vector<std::string> for_record(std::vector<std::string> lines)
+{
+	constexpr std::size_t most = 500;
+	if (lines.size() > most) {
+		const auto more = lines.size() - most;
+		lines.resize(most);
+		lines.push_back("and " + std::to_string(more) + " more");
+	}
+	return lines;
+}
+
 } // namespace weir::policy

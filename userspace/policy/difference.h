@@ -19,4 +19,7 @@ struct Difference {
 /// nullptr: none is in force, and nothing is held by it.
 Difference difference(const BoundPolicy *before, const BoundPolicy *after);
 
+/// For a record: of very many lines the first, and how many there are more.
+std::vector<std::string> for_record(std::vector<std::string> lines);
+
 } // namespace weir::policy

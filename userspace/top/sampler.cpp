@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "top/sampler.h"
 
+#include "kernel/identity.h"
 #include "compile/image.h"
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -21,13 +20,6 @@ std::int64_t clock_ns(clockid_t clock)
 	return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
-/// The directory of the pins: another one by the same name is another instance.
-std::uint64_t identity_of(const kernel::Where &where)
-{
-	struct stat status{};
-	return ::stat(where.directory().c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
 } // namespace
 
 std::int64_t monotonic_ns()
@@ -43,7 +35,7 @@ std::uint64_t boot_ns()
 Sample Sampler::take()
 {
 	const auto now = monotonic_ns();
-	const auto identity = identity_of(where_);
+	const auto identity = kernel::identity_of(where_);
 	return {.state = look(now, identity),
 		.identity = identity,
 		.unix_ns = clock_ns(CLOCK_REALTIME),
