@@ -22,8 +22,6 @@ class Journal : public LabTestWithEdge {
 protected:
 	void SetUp() override
 	{
-		// To be passed by a user without rights.
-		std::filesystem::permissions(lab().directory(), std::filesystem::perms(0711));
 		const auto place = lab().directory() + "/recorder";
 		std::filesystem::remove_all(place);
 		std::filesystem::create_directory(place);
@@ -38,6 +36,8 @@ protected:
 	/// The journal is made in a directory of the user that is to write it.
 	void in_place(const std::string &place)
 	{
+		// To be passed by a user without rights.
+		std::filesystem::permissions(lab().directory(), std::filesystem::perms(0711));
 		place_ = place;
 		if (::chown(place.c_str(), recorder, recorder) != 0)
 			raise("chown");

@@ -27,10 +27,13 @@ protected:
 		SiteFile site = lab_site(lab(), {{.id = "free", .port = "TCP/443"}}, "required");
 		std::string rows =
 			matrix_text("required", {{.id = "grpc"},
+						 {.id = "datagrams", .port = "UDP/5353"},
 						 {.id = "free", .port = "TCP/443"},
 						 {.id = "dns", .destination = "resolver", .port = "UDP/53"}});
 		const std::string id = "id = \"grpc\"\n";
 		rows.insert(rows.find(id) + id.size(), "journal = \"required\"\n");
+		const std::string datagrams = "id = \"datagrams\"\n";
+		rows.insert(rows.find(datagrams) + datagrams.size(), "journal = \"required\"\n");
 		lab().write("required.toml", rows);
 		if (held == Held::at_the_edge)
 			site.cgroups.clear();
@@ -41,8 +44,9 @@ protected:
 	}
 	[[nodiscard]] Program run_at_node() const
 	{
-		return Program(lab().command({"--journal", directory_, "run", "--output", "/dev/null"}), "",
-			       {lab().node(), ""});
+		return Program(
+			lab().command({"--journal", directory_, "run", "--output", "/dev/null", "--user", "nobody"}),
+			"", {lab().node(), ""});
 	}
 	/// Of weir status.
 	static nlohmann::json need()
@@ -143,9 +147,20 @@ TEST_F(Required, ClosesWhenTheDaemonIsKilled)
 	auto daemon = run_at_node();
 	ASSERT_TRUE(eventually(are_open, patience));
 	const Child goes_on = stream();
+	// A socket that was connected while the row was open needs no other verdict of the socket gate.
+	const Child datagrams(lab().in_node(), [](Channel &channel) {
+		const Endpoint to(researcher6, 5353);
+		const Fd fd(::socket(AF_INET6, SOCK_DGRAM, 0));
+		channel.send(::connect(fd.get(), to.get(), to.size) == 0 ? "connected" : "failed");
+		while (channel.receive(Millis(60000)))
+			channel.send(::send(fd.get(), "?", 1, 0) == 1 ? "sent" : "refused");
+	});
+	ASSERT_EQ(datagrams.answer(), "connected");
+	EXPECT_EQ(datagrams.ask("send"), "sent");
 	daemon.kill(SIGKILL);
 	daemon.wait();
 	expect_closed(goes_on, "no weir run is there");
+	EXPECT_EQ(datagrams.ask("send"), "refused");
 	auto another = run_at_node();
 	expect_open(goes_on);
 	EXPECT_EQ(end(another).status, 0);
