@@ -9,7 +9,6 @@ namespace {
 
 using Table = EdgeGate::Table;
 
-constexpr std::uint16_t ours = 40000, web = 443, ssh = 22, dns = 53, ntp = 123;
 constexpr std::uint64_t long_ago = 1, far_ahead = ~0ULL;
 
 std::uint64_t boot_clock()

@@ -7,7 +7,6 @@ namespace {
 
 using Table = EdgeGate::Table;
 
-constexpr std::uint16_t ours = 40000, web = 443, ssh = 22, dns = 53, ntp = 123;
 constexpr std::uint8_t syn_ack = tcp_syn | tcp_ack, fin_ack = tcp_fin | tcp_ack;
 
 /// Out: TCP/443, UDP/53, echo. In: TCP/22, UDP/123, echo from a monitor.

@@ -17,6 +17,8 @@
 
 namespace weir::test {
 
+constexpr std::uint16_t ours = 40000, web = 443, ssh = 22, dns = 53, ntp = 123; ///< ports
+
 /// How many of something: fewer on an emulated processor (scripts/vm).
 inline int many(int here, int emulated)
 {

@@ -45,7 +45,7 @@ weir_counter sum_of(const Gates &gates)
 	return sum;
 }
 
-std::uint64_t counts(const std::vector<std::pair<weir_merge_key, weir_merge>> &merged)
+std::uint64_t counts_of(const std::vector<std::pair<weir_merge_key, weir_merge>> &merged)
 {
 	std::uint64_t sum = 0;
 	for (const auto &[key, like] : merged)
@@ -96,7 +96,7 @@ TEST(PacketReports, PastTheTableTheyAreCountedByProcess)
 	EXPECT_EQ(merged[0].second.count, peers - few - 1);
 	EXPECT_EQ(merged[0].first.port, 0U);
 	EXPECT_EQ(merged[0].first.remote[10], 0U) << "of several peers";
-	EXPECT_EQ(counts(gates.merged(WEIR_MERGE_ATTEMPTS)) + counts(merged), sum.merged);
+	EXPECT_EQ(counts_of(gates.merged(WEIR_MERGE_ATTEMPTS)) + counts_of(merged), sum.merged);
 }
 
 TEST(PacketReports, AFullRingLosesNoCount)
@@ -112,7 +112,7 @@ TEST(PacketReports, AFullRingLosesNoCount)
 	EXPECT_EQ(sum.refused, sum.reported + sum.merged);
 	EXPECT_LT(sum.reported, peers);
 	EXPECT_EQ(gates.events().size(), sum.reported);
-	EXPECT_EQ(counts(gates.merged(WEIR_MERGE_ATTEMPTS)), sum.merged);
+	EXPECT_EQ(counts_of(gates.merged(WEIR_MERGE_ATTEMPTS)), sum.merged);
 }
 
 } // namespace

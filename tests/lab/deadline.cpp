@@ -186,7 +186,7 @@ void Deadline::keeps_the_deadline(Held held)
 	const Child lasting(spot, [](Channel &channel) {
 		const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
 		channel.send(connect_stream(fd.get(), {researcher4, 50051}).text());
-		while (channel.receive(Millis(60000)))
+		while (channel.next())
 			channel.send(echoes(fd.get()) ? "echo" : "silence");
 	});
 	ASSERT_EQ(lasting.answer(), "connected");

@@ -37,7 +37,7 @@ Child speaker(const Spot &spot, const std::string &address, std::uint16_t port)
 		channel.send("ready");
 		const Fd fd(::accept(listener.get(), nullptr, nullptr));
 		channel.send("accepted");
-		while (const auto word = channel.receive(Millis(60000)))
+		while (const auto word = channel.next())
 			channel.send(::send(fd.get(), word->data(), word->size(), MSG_NOSIGNAL) > 0 ? "said"
 												    : "failed");
 	});
@@ -54,7 +54,7 @@ Child talker(const Spot &spot, const std::string &address, std::uint16_t port)
 		if (::connect(fd.get(), to.get(), to.size) != 0)
 			raise("connect");
 		channel.send("connected");
-		while (const auto word = channel.receive(Millis(60000))) {
+		while (const auto word = channel.next()) {
 			std::array<char, 256> data{};
 			if (*word == "echo") {
 				channel.send(echoes(fd.get(), 1000) ? "yes" : "no");
@@ -238,7 +238,7 @@ TEST_F(EdgeFlows, PartsWithoutAnAdmittedFirstOneDoNotComeIn)
 		if (::bind(fd.get(), here.get(), here.size) != 0)
 			raise("bind");
 		channel.send("ready");
-		while (channel.receive(Millis(60000))) {
+		while (channel.next()) {
 			std::array<char, 8192> data{};
 			channel.send(is_readable(fd.get(), 300) && ::recv(fd.get(), data.data(), data.size(), 0) > 0
 					     ? "heard"

@@ -153,7 +153,7 @@ protected:
 			if (::bind(v6.get(), here.get(), here.size) != 0)
 				raise("bind");
 			channel.send("ready");
-			(void)channel.receive(Millis(60000));
+			(void)channel.next();
 		});
 		(void)child.answer();
 		return child;

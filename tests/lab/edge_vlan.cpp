@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char *vlan_peer = "198.51.100.10";
 
-const MatrixRow service_row{
+const MatrixRow vlan_service_row{
 	.id = "service", .dir = "in", .source = "admins", .destination = "node", .port = "UDP/9000", .type = "host"};
 
 Bytes tag(std::uint16_t type, std::uint8_t id)
@@ -37,7 +37,7 @@ class EdgeVlan : public LabTestWithEdge {
 protected:
 	static EdgeSite site(const std::string &edge = "")
 	{
-		return {.rows = {service_row}, .names = {{"admins", {researcher4}}}, .edge = edge};
+		return {.rows = {vlan_service_row}, .names = {{"admins", {researcher4}}}, .edge = edge};
 	}
 	static void send_from(const Spot &spot, const char *source, const Bytes &tags)
 	{

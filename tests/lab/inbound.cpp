@@ -18,7 +18,7 @@ Child listener(const Spot &spot, int type, int protocol, std::uint16_t port)
 		if (!fd || ::bind(fd.get(), here.get(), here.size) != 0)
 			raise("listener");
 		channel.send("ready");
-		while (channel.receive(Millis(10000))) {
+		while (channel.next()) {
 			int heard = 0;
 			std::array<char, 2048> data{};
 			while (::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT) >= 0)
@@ -153,7 +153,7 @@ TEST_F(Inbound, NeighbourDiscoveryIsForTheKernelAndNotForARawSocket)
 	const Child node(lab().in_node(), [](Channel &channel) {
 		const Fd fd(::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
 		channel.send("ready");
-		while (channel.receive(Millis(10000))) {
+		while (channel.next()) {
 			int heard = 0;
 			std::array<char, 2048> data{};
 			for (ssize_t size = 0; (size = ::recv(fd.get(), data.data(), data.size(), MSG_DONTWAIT)) >= 0;)

@@ -26,7 +26,7 @@ inline std::string quoted_to(const Spot &node, const Spot &sender, const Path &b
 				 &on, sizeof(on)) != 0)
 			raise("a socket that asks for errors");
 		channel.send("ready");
-		(void)channel.receive(Millis(10000));
+		(void)channel.next();
 		pollfd wait{fd.get(), 0, 0};
 		::poll(&wait, 1, 1000);
 		std::array<char, 64> data{};

@@ -61,7 +61,7 @@ protected:
 		Child child(lab().in_node(), [](Channel &channel) {
 			const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
 			channel.send(connect_stream(fd.get(), {researcher4, 50051}, 3000).text());
-			while (channel.receive(Millis(60000))) {
+			while (channel.next()) {
 				std::array<char, 4096> old{};
 				while (::recv(fd.get(), old.data(), old.size(), MSG_DONTWAIT) > 0)
 					;
@@ -152,7 +152,7 @@ TEST_F(Required, ClosesWhenTheDaemonIsKilled)
 		const Endpoint to(researcher6, 5353);
 		const Fd fd(::socket(AF_INET6, SOCK_DGRAM, 0));
 		channel.send(::connect(fd.get(), to.get(), to.size) == 0 ? "connected" : "failed");
-		while (channel.receive(Millis(60000)))
+		while (channel.next())
 			channel.send(::send(fd.get(), "?", 1, 0) == 1 ? "sent" : "refused");
 	});
 	ASSERT_EQ(datagrams.answer(), "connected");

@@ -8,7 +8,7 @@ namespace weir::test {
 namespace {
 
 constexpr const char *gateway4 = "172.17.0.1";
-constexpr const char *container4 = "172.17.0.2";
+constexpr const char *docker4 = "172.17.0.2";
 constexpr const char *other4 = "172.17.0.3";
 
 class ScenarioDocker : public LabTestOfScenario {
@@ -43,7 +43,7 @@ protected:
 	{
 		shell(host, "ip link add docker0 type bridge && ip address add 172.17.0.1/16 dev docker0"
 			    " && ip link set docker0 up && echo 1 > /proc/sys/net/ipv4/ip_forward");
-		join(host, "vc0", site.component, container4);
+		join(host, "vc0", site.component, docker4);
 		join(host, "vc1", site.other, other4);
 		const std::string port = std::to_string(published);
 		return execute({"nft", "-f", "-"},
@@ -125,16 +125,15 @@ TEST_F(ScenarioDocker, GuiIsForTheUsersOfTheContainersHost)
 {
 	scenario("node-docker");
 	const Service gui = node_gui(node_spot(), 8484);
-	const Service proxy = forward(lab().beside_node(), 8484, container4, 8484); // on every address, as -p 8484:8484
+	const Service proxy = forward(lab().beside_node(), 8484, docker4, 8484); // on every address, as -p 8484:8484
 	const Server next(node_spot(), {8485}, {});
 	shell(lab().intruder(), std::string("ip route add 172.17.0.0/16 via ") + node4);
 	const std::vector<Beside> beside{
 		{"node-gui", "TCP/8484 from a neighbour, published", [] { return tcp(intruder(), node4, 8484); }},
 		{"node-gui", "TCP/8484 from a neighbour, to the container's address",
-		 [] { return tcp(intruder(), container4, 8484); }},
-		{"node-gui", "TCP/8484 from another container",
-		 [] { return tcp(beside_the_node(), container4, 8484); }},
-		{"node-gui", "TCP/8485 from the host", [] { return tcp(lab().beside_node(), container4, 8485); }},
+		 [] { return tcp(intruder(), docker4, 8484); }},
+		{"node-gui", "TCP/8484 from another container", [] { return tcp(beside_the_node(), docker4, 8484); }},
+		{"node-gui", "TCP/8485 from the host", [] { return tcp(lab().beside_node(), docker4, 8485); }},
 	};
 	expect_open(beside);
 	hold_node();
@@ -155,7 +154,7 @@ TEST_F(ScenarioDocker, ResearcherContainerAnswersItsNodes)
 		 [] { return tcp(intruder(), researcher4, 50051); }},
 		{"nodes-grpc", "TCP/50052 from a node", [] { return tcp(node_spot(), researcher4, 50052); }},
 		{"nodes-grpc", "TCP/50051 from another container of the host",
-		 [] { return tcp(beside_the_researcher(), container4, 50051); }},
+		 [] { return tcp(beside_the_researcher(), docker4, 50051); }},
 		{"nodes-grpc", "TCP/50051 out, to a node's host", [] { return tcp(researcher_spot(), node4, 50051); }},
 	};
 	expect_open(beside);
@@ -172,21 +171,20 @@ TEST_F(ScenarioDocker, NotebooksAreForTheUsersOfTheContainersHost)
 	const Service notebook = jupyter(researcher_spot(), lab().directory());
 	const Service board = http_server(researcher_spot(), 6006, lab().directory(), "", "127.0.0.1");
 	const Service inside = forward(researcher_spot(), 6007, "127.0.0.1", 6006); // as the container does itself
-	const Service proxy = forward(host_of_the_researcher(), 8888, container4, 8888);
-	const Service second = forward(host_of_the_researcher(), 6007, container4, 6007);
+	const Service proxy = forward(host_of_the_researcher(), 8888, docker4, 8888);
+	const Service second = forward(host_of_the_researcher(), 6007, docker4, 6007);
 	const Server next(researcher_spot(), {8889, 6008}, {});
 	const std::vector<Beside> beside{
 		{"jupyter", "TCP/8888 from a node, published",
 		 [] { return tcp(lab().beside_node(), researcher4, 8888); }},
 		{"jupyter", "TCP/8888 from another container",
-		 [] { return tcp(beside_the_researcher(), container4, 8888); }},
-		{"jupyter", "TCP/8889 from the host", [] { return tcp(host_of_the_researcher(), container4, 8889); }},
+		 [] { return tcp(beside_the_researcher(), docker4, 8888); }},
+		{"jupyter", "TCP/8889 from the host", [] { return tcp(host_of_the_researcher(), docker4, 8889); }},
 		{"tensorboard", "TCP/6007 from a neighbour, published",
 		 [] { return tcp(intruder(), researcher4, 6007); }},
 		{"tensorboard", "TCP/6007 from another container",
-		 [] { return tcp(beside_the_researcher(), container4, 6007); }},
-		{"tensorboard", "TCP/6008 from the host",
-		 [] { return tcp(host_of_the_researcher(), container4, 6008); }},
+		 [] { return tcp(beside_the_researcher(), docker4, 6007); }},
+		{"tensorboard", "TCP/6008 from the host", [] { return tcp(host_of_the_researcher(), docker4, 6008); }},
 	};
 	expect_open(beside);
 	hold_researcher();
@@ -202,34 +200,34 @@ TEST_F(ScenarioDocker, NotebooksAreForTheUsersOfTheContainersHost)
 TEST_F(ScenarioDocker, ContainersWithVpnPublishToTheirHostsOwnUsers)
 {
 	const Service gui = node_gui(node_spot(), 8443, lab().directory());
-	const Service proxy = forward(lab().beside_node(), 8443, container4, 8443);
+	const Service proxy = forward(lab().beside_node(), 8443, docker4, 8443);
 	const Service notebook = jupyter(researcher_spot(), lab().directory());
 	const Service board = http_server(researcher_spot(), 6006, lab().directory());
-	const Service second = forward(host_of_the_researcher(), 8888, container4, 8888);
-	const Service third = forward(host_of_the_researcher(), 6006, container4, 6006);
+	const Service second = forward(host_of_the_researcher(), 8888, docker4, 8888);
+	const Service third = forward(host_of_the_researcher(), 6006, docker4, 6006);
 	const Server next(node_spot(), {8444}, {});
 	const Server after(researcher_spot(), {8889, 6007}, {});
 	const std::vector<Beside> of_the_node{
 		{"node-gui-published", "TCP/8443 from a neighbour, published",
 		 [] { return tcp(intruder(), node4, 8443); }},
 		{"node-gui-published", "TCP/8443 from another container",
-		 [] { return tcp(beside_the_node(), container4, 8443); }},
+		 [] { return tcp(beside_the_node(), docker4, 8443); }},
 		{"node-gui-published", "TCP/8444 from the host",
-		 [] { return tcp(lab().beside_node(), container4, 8444); }},
+		 [] { return tcp(lab().beside_node(), docker4, 8444); }},
 	};
 	const std::vector<Beside> of_the_researcher{
 		{"jupyter-published", "TCP/8888 from a neighbour, published",
 		 [] { return tcp(intruder(), researcher4, 8888); }},
 		{"jupyter-published", "TCP/8888 from another container",
-		 [] { return tcp(beside_the_researcher(), container4, 8888); }},
+		 [] { return tcp(beside_the_researcher(), docker4, 8888); }},
 		{"jupyter-published", "TCP/8889 from the host",
-		 [] { return tcp(host_of_the_researcher(), container4, 8889); }},
+		 [] { return tcp(host_of_the_researcher(), docker4, 8889); }},
 		{"tensorboard-published", "TCP/6006 from a neighbour, published",
 		 [] { return tcp(intruder(), researcher4, 6006); }},
 		{"tensorboard-published", "TCP/6006 from another container",
-		 [] { return tcp(beside_the_researcher(), container4, 6006); }},
+		 [] { return tcp(beside_the_researcher(), docker4, 6006); }},
 		{"tensorboard-published", "TCP/6007 from the host",
-		 [] { return tcp(host_of_the_researcher(), container4, 6007); }},
+		 [] { return tcp(host_of_the_researcher(), docker4, 6007); }},
 	};
 	expect_open(of_the_node);
 	expect_open(of_the_researcher);

@@ -14,7 +14,7 @@ Child connection(const Spot &spot, const std::string &address, std::uint16_t por
 		const Fd fd(::socket(Endpoint(address, 0).family(), SOCK_STREAM, 0));
 		const Outcome outcome = connect_stream(fd.get(), {address, port});
 		channel.send(outcome.text());
-		while (const auto question = channel.receive(Millis(60000))) {
+		while (const auto question = channel.next()) {
 			if (question->starts_with("/"))
 				enter_cgroup(*question);
 			channel.send(echoes(fd.get()) ? "echo" : "silence");
@@ -58,7 +58,7 @@ TEST_F(Sockets, ConnectedUdpOpenedBeforeIsCut)
 		if (::connect(fd.get(), to.get(), to.size) != 0)
 			raise("connect");
 		channel.send("ready");
-		while (channel.receive(Millis(60000)))
+		while (channel.next())
 			channel.send(await_answer(fd.get(), outcome_of(::send(fd.get(), "x", 1, 0))).text());
 	});
 	(void)before.answer();
@@ -79,7 +79,7 @@ TEST_F(Sockets, CgroupInsideAnotherOfThePolicyIsHeldToBoth)
 			if (::connect(fd.get(), to.get(), to.size) != 0)
 				raise("connect");
 			channel.send("ready");
-			while (channel.receive(Millis(60000)))
+			while (channel.next())
 				channel.send(await_answer(fd.get(), outcome_of(::send(fd.get(), "x", 1, 0))).text());
 		});
 		(void)child.answer();
@@ -111,7 +111,7 @@ TEST_F(Sockets, RawSocketOpenedBeforeIsCut)
 		const Fd fd(::socket(AF_INET, SOCK_RAW, 253));
 		const Endpoint to(internet4, 0);
 		channel.send("ready");
-		while (channel.receive(Millis(60000)))
+		while (channel.next())
 			channel.send(outcome_of(::sendto(fd.get(), "x", 1, 0, to.get(), to.size)).text());
 	});
 	(void)before.answer();
@@ -136,7 +136,7 @@ TEST_F(Sockets, RawSocketOfAProcessThatMovedOutIsNotTheKernels)
 		const Endpoint to(internet6, 0);
 		const std::string solicitation = "\x87" + std::string(23, '\0') + "weir";
 		channel.send("ready");
-		while (channel.receive(Millis(60000)))
+		while (channel.next())
 			channel.send(outcome_of(::sendto(fd.get(), solicitation.data(), solicitation.size(), 0,
 							 to.get(), to.size))
 					     .text());

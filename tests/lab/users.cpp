@@ -58,7 +58,7 @@ struct Wire {
 /// Answers each word by what comes of it on the socket that it has.
 void serve(Channel &channel, int fd)
 {
-	while (const auto word = channel.receive(Millis(60000))) {
+	while (const auto word = channel.next()) {
 		const auto space = word->find(' ');
 		const auto verb = word->substr(0, space);
 		const auto address = space == std::string::npos ? std::string(resolver4) : word->substr(space + 1);
@@ -251,12 +251,12 @@ TEST_F(Users, RawSocketsGoByTheirMakerToo)
 		const Fd raw(::socket(AF_INET, SOCK_RAW, IPPROTO_UDP));
 		pass(wire.one.get(), raw.get());
 		channel.send("passed");
-		(void)channel.receive(Millis(60000));
+		(void)channel.next();
 	});
 	ASSERT_EQ(maker.answer(), "passed");
 	const Child user(as(bob), [&](Channel &channel) {
 		const Fd raw = taken(wire.other.get());
-		while (const auto word = channel.receive(Millis(60000))) {
+		while (const auto word = channel.next()) {
 			const Endpoint to(*word, 0);
 			const std::uint8_t port = *word == internet4 ? 0xbb : 53; // 443 is 0x01bb
 			const std::array<std::uint8_t, 9> datagram{

@@ -31,7 +31,7 @@ Fd stream_socket(const Target &target)
 	return Fd(::socket(Endpoint(target.address, 0).family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-Outcome tcp(const Target &target)
+Outcome connected_tcp(const Target &target)
 {
 	return connect_stream(stream_socket(target).get(), target);
 }
@@ -73,20 +73,20 @@ Target compatible(const Target &t)
 }
 
 // clang-format off
-Outcome tcp_nat64(const Target &t) { return tcp(nat64(t)); }
+Outcome tcp_nat64(const Target &t) { return connected_tcp(nat64(t)); }
 Outcome udp_nat64(const Target &t) { return udp(nat64(t)); }
-Outcome tcp_6to4(const Target &t) { return tcp(six_to_four(t)); }
+Outcome tcp_6to4(const Target &t) { return connected_tcp(six_to_four(t)); }
 Outcome udp_6to4(const Target &t) { return udp(six_to_four(t)); }
-Outcome tcp_teredo(const Target &t) { return tcp(teredo(t)); }
+Outcome tcp_teredo(const Target &t) { return connected_tcp(teredo(t)); }
 Outcome udp_teredo(const Target &t) { return udp(teredo(t)); }
-Outcome tcp_compatible(const Target &t) { return tcp(compatible(t)); }
+Outcome tcp_compatible(const Target &t) { return connected_tcp(compatible(t)); }
 Outcome udp_compatible(const Target &t) { return udp(compatible(t)); }
 // clang-format on
 
 Outcome thread(const Target &target)
 {
 	Outcome outcome;
-	std::thread([&] { outcome = tcp(target); }).join();
+	std::thread([&] { outcome = connected_tcp(target); }).join();
 	return outcome;
 }
 
@@ -96,7 +96,7 @@ Outcome grandchild(const Target &target)
 	if (first == 0) {
 		const pid_t second = ::fork();
 		if (second == 0)
-			::_exit(tcp(target).error);
+			::_exit(connected_tcp(target).error);
 		int status = 0;
 		::waitpid(second, &status, 0);
 		::_exit(WEXITSTATUS(status));
@@ -220,7 +220,7 @@ Outcome packet_socket(const Target &target)
 				   sizeof(to)));
 }
 
-constexpr std::array all{
+constexpr std::array other_list{
 	Attempt{"tcp4-nat64", 4, "TCP to a NAT64 address", tcp_nat64},
 	Attempt{"udp4-nat64", 4, "UDP to a NAT64 address", udp_nat64},
 	Attempt{"tcp4-6to4", 4, "TCP to a 6to4 address", tcp_6to4},
@@ -241,7 +241,7 @@ constexpr std::array all{
 
 std::span<const Attempt> other_attempts()
 {
-	return all;
+	return other_list;
 }
 
 const Attempt *find_attempt(std::string_view name)

@@ -203,7 +203,7 @@ Outcome no_next_header(const Target &target)
 	return send_packet(target, ipv6(path_to(target), next_none, Bytes(16, 'w')));
 }
 
-constexpr std::array all{
+constexpr std::array raw_list{
 	Attempt{"raw4-protocol", 4, "raw IP, protocol 253", protocol},
 	Attempt{"raw6-protocol", 6, "raw IPv6, protocol 253", protocol},
 	Attempt{"raw4-ip-in-ip", 4, "IP in IP", ip_in_ip},
@@ -242,7 +242,7 @@ constexpr std::array all{
 
 std::span<const Attempt> raw_attempts()
 {
-	return all;
+	return raw_list;
 }
 
 } // namespace weir::test

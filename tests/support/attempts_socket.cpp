@@ -323,7 +323,7 @@ Outcome ping(const Target &target)
 			    outcome_of(::sendto(fd.get(), message.data(), message.size(), 0, to.get(), to.size)));
 }
 
-constexpr std::array all{
+constexpr std::array socket_list{
 	Attempt{"tcp4", 4, "TCP connect", tcp},
 	Attempt{"tcp6", 6, "TCP connect over IPv6", tcp},
 	Attempt{"tcp4-mapped", 4, "TCP to a v4-mapped address", tcp_mapped},
@@ -364,7 +364,7 @@ constexpr std::array all{
 
 std::span<const Attempt> socket_attempts()
 {
-	return all;
+	return socket_list;
 }
 
 } // namespace weir::test

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/edge_gate.h"
 
+#include "tests/support/checked.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <edge.skel.h>
@@ -21,13 +23,6 @@
 namespace weir::test {
 
 namespace {
-
-int checked(int result, const char *what)
-{
-	if (result < 0)
-		throw std::system_error(errno, std::generic_category(), what);
-	return result;
-}
 
 std::uint64_t gate_clock()
 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/gates.h"
 
+#include "tests/support/checked.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gates.skel.h>
@@ -19,13 +21,6 @@
 namespace weir::test {
 
 namespace {
-
-int checked(int result, const char *what)
-{
-	if (result < 0)
-		throw std::system_error(errno, std::generic_category(), what);
-	return result;
-}
 
 constexpr std::size_t link_header = 14;
 

@@ -37,6 +37,8 @@ public:
 	void send(const std::string &message) const;
 	/// nullopt: time is over, or the other end is gone.
 	[[nodiscard]] std::optional<std::string> receive(Millis timeout) const;
+	/// Of a child: waits for what it is asked, however long the test takes. nullopt: the test is gone.
+	[[nodiscard]] std::optional<std::string> next() const { return receive(Millis(-1)); }
 	[[nodiscard]] int fd() const { return fd_.get(); }
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ssh_guard.h"
 
+#include "base/is_among.h"
 #include "base/fd.h"
 #include "kernel/components.h"
 
@@ -28,12 +29,6 @@ namespace weir::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Range, typename T>
-bool is_among(const Range &range, const T &value)
-{
-	return std::ranges::find(range, value) != range.end();
-}
 
 std::optional<Address> address_of(const sockaddr *from)
 {

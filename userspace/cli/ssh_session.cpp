@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ssh_session.h"
 
+#include "base/is_among.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,12 +18,6 @@ namespace weir::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Range, typename T>
-bool is_among(const Range &range, const T &value)
-{
-	return std::ranges::find(range, value) != range.end();
-}
 
 std::string contents(const std::string &path)
 {

@@ -23,7 +23,7 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct ApplyOptions {
 	std::string site;
 	bool observe = false;
 	bool cut_ssh = false;
@@ -67,7 +67,7 @@ std::vector<std::string> proxy_warnings(const BoundPolicy &policy)
 	return warnings_of(findings, policy);
 }
 
-std::string facts_of(const kernel::Applied &applied, const Options &options)
+std::string facts_of(const kernel::Applied &applied, const ApplyOptions &options)
 {
 	return nlohmann::ordered_json{{"observe", options.observe},
 				      {"attached", applied.first},
@@ -75,7 +75,7 @@ std::string facts_of(const kernel::Applied &applied, const Options &options)
 		.dump();
 }
 
-Result<Exit> apply(const Options &options, const Context &context)
+Result<Exit> apply(const ApplyOptions &options, const Context &context)
 {
 	const auto policy =
 		policy::load(context.site(options.site), context.policies_dir, ask_dns(options.names_later));
@@ -169,7 +169,7 @@ void add_apply(CLI::App &app, Context &context)
 {
 	auto *verb =
 		app.add_subcommand("apply", "Put a site's policy in force, or replace the one that is; all or nothing");
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<ApplyOptions>();
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--observe", options->observe, "Report what would be refused, and refuse nothing");
 	verb->add_flag("--cut-ssh", options->cut_ssh, "Apply it even if that cuts the SSH session it is typed in");

@@ -30,12 +30,12 @@ std::string held(const BoundPolicy &policy)
 	return "holds " + out;
 }
 
-struct Options {
+struct CheckOptions {
 	std::string site;
 	bool offline = false;
 };
 
-Result<Exit> check(const Options &options, const Context &context)
+Result<Exit> check(const CheckOptions &options, const Context &context)
 {
 	const Result<BoundPolicy> policy = policy::load(context.site(options.site), context.policies_dir,
 							options.offline ? take_all_within() : ask_dns());
@@ -87,7 +87,7 @@ void add_check(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("check",
 					"Check a site file, its matrix, and the components that run; changes nothing");
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<CheckOptions>();
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--offline", options->offline, "Look no DNS name up: reckon with all that \"within\" allows");
 	verb->footer("Example:\n  weir check /etc/weir/site.toml\n\n"

@@ -19,14 +19,14 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct EventsOptions {
 	std::string file;
 	bool follow = false;
 	EventOptions chosen;
 	std::string format;
 };
 
-Result<Exit> show_events(const Options &options, const Context &context)
+Result<Exit> show_events(const EventsOptions &options, const Context &context)
 {
 	auto filter = filter_of(options.chosen, context.site(""));
 	if (!filter)
@@ -78,7 +78,7 @@ void add_events(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("events", "Show what was refused, out of a file that `weir run` wrote");
 	verb->fallthrough(); // --json, --instance and the like stand behind the verb, too
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<EventsOptions>();
 	verb->add_option("file", options->file,
 			 "JSON lines; - is the standard input "
 			 "[/var/log/weir/INSTANCE.jsonl]");

@@ -26,7 +26,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options {
+struct ExplainOptions {
 	std::string site;
 	std::vector<std::string> out; ///< protocol, peer
 	std::vector<std::string> in;
@@ -237,7 +237,7 @@ struct Asked {
 	Image image;
 };
 
-Result<Asked> load(const Options &options, const Context &context)
+Result<Asked> load(const ExplainOptions &options, const Context &context)
 {
 	if (options.applied) {
 		auto image = kernel::read_image(context.where);
@@ -260,7 +260,7 @@ Result<Asked> load(const Options &options, const Context &context)
 	return Asked{std::move(*policy), std::move(*image)};
 }
 
-Result<Exit> explain(const Options &options, const Context &context)
+Result<Exit> explain(const ExplainOptions &options, const Context &context)
 {
 	if (options.out.empty() == options.in.empty())
 		return wrong("explain takes one of --out and --in", "weir explain SITE --out tcp 192.0.2.10:443");
@@ -338,7 +338,7 @@ void add_explain(CLI::App &app, Context &context)
 {
 	auto *verb =
 		app.add_subcommand("explain", "Say which row admits a connection, or why none does; needs no kernel");
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<ExplainOptions>();
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_option("--out", options->out, "From here: protocol, and the peer's address with the peer's port")
 		->expected(2)

@@ -21,7 +21,7 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct JournalOptions {
 	std::string directory;
 	std::string key;
 	std::vector<std::string> heads;
@@ -29,7 +29,7 @@ struct Options {
 	EventOptions chosen;
 };
 
-std::string directory_of(const Options &options, const Context &context)
+std::string directory_of(const JournalOptions &options, const Context &context)
 {
 	return options.directory.empty() ? context.journal_directory() : options.directory;
 }
@@ -47,7 +47,7 @@ void print_key(const journal::PublicKey &key, const std::string &directory, cons
 			  << '\n';
 }
 
-Result<Exit> init(const Options &options, const Context &context)
+Result<Exit> init(const JournalOptions &options, const Context &context)
 {
 	const auto directory = directory_of(options, context);
 	const auto key = journal::initialize(directory);
@@ -61,7 +61,7 @@ Result<Exit> init(const Options &options, const Context &context)
 	return Exit::ok;
 }
 
-Result<Exit> show_key(const Options &options, const Context &context)
+Result<Exit> show_key(const JournalOptions &options, const Context &context)
 {
 	const auto directory = directory_of(options, context);
 	const auto key = journal::read_first_key(directory);
@@ -151,7 +151,7 @@ void print(const journal::Verdict &verdict, const std::string &directory, bool o
 			   "only that nobody erred\n";
 }
 
-Result<Exit> verify(const Options &options, const Context &context)
+Result<Exit> verify(const JournalOptions &options, const Context &context)
 {
 	auto question = journal_question(directory_of(options, context), options.key, options.heads);
 	if (!question)
@@ -181,7 +181,7 @@ Result<Exit> verify(const Options &options, const Context &context)
 	return verdict->findings.empty() ? Exit::ok : Exit::differs;
 }
 
-Result<Exit> head(const Options &options, const Context &context)
+Result<Exit> head(const JournalOptions &options, const Context &context)
 {
 	const auto verdict = journal::verify({directory_of(options, context)});
 	if (!verdict)
@@ -196,7 +196,7 @@ Result<Exit> head(const Options &options, const Context &context)
 	return Exit::ok;
 }
 
-Result<Exit> show(const Options &options, const Context &context)
+Result<Exit> show(const JournalOptions &options, const Context &context)
 {
 	auto filter = filter_of(options.chosen, context.site(""));
 	if (!filter)
@@ -234,10 +234,10 @@ void add_journal(CLI::App &app, Context &context)
 	verb->footer("Examples:\n  weir journal init\n  weir journal verify --key 8f3c… --head weir-journal-head:1:…\n"
 		     "  weir journal show --since 1d --kind policy,window");
 	const auto add = [&](const char *name, const char *what,
-			     Result<Exit> (*run)(const Options &, const Context &)) {
+			     Result<Exit> (*run)(const JournalOptions &, const Context &)) {
 		auto *part = verb->add_subcommand(name, what);
 		part->fallthrough();
-		auto options = std::make_shared<Options>();
+		auto options = std::make_shared<JournalOptions>();
 		part->add_option("directory", options->directory, "The journal [/var/log/weir/INSTANCE]")
 			->type_name("DIR");
 		part->callback([&context, options, run] {

@@ -20,7 +20,7 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct ReportOptions {
 	std::vector<std::string> sources;
 	std::string key;
 	std::vector<std::string> heads;
@@ -86,7 +86,7 @@ report::Integrity integrity_of(const journal::Verdict &verdict, const journal::P
 }
 
 /// A journal: verified as a whole, whatever time is asked for, and then read as far as it was.
-Result<> read_journal(const Options &options, const std::string &directory, report::Collector &collector,
+Result<> read_journal(const ReportOptions &options, const std::string &directory, report::Collector &collector,
 		      report::Integrity &integrity)
 {
 	const auto own = journal::read_first_key(directory);
@@ -119,7 +119,7 @@ Result<> read_journal(const Options &options, const std::string &directory, repo
 }
 
 /// A journal or a file.
-Result<> read_source(const Options &options, const std::string &source, report::Collector &collector,
+Result<> read_source(const ReportOptions &options, const std::string &source, report::Collector &collector,
 		     report::Integrity &integrity)
 {
 	std::error_code ignored;
@@ -128,7 +128,7 @@ Result<> read_source(const Options &options, const std::string &source, report::
 	return report::read_lines(source, [&](std::string_view line) { collector.line(line); });
 }
 
-Result<Exit> make_report(Options options, const Context &context)
+Result<Exit> make_report(ReportOptions options, const Context &context)
 {
 	const auto now = Moment::now().unix_ns;
 	const auto since = audit::parse_since(options.since, now);
@@ -177,7 +177,7 @@ void add_report(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("report", "A page for the auditor: what was in force, refused and changed");
 	verb->fallthrough();
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<ReportOptions>();
 	verb->add_option("source", options->sources,
 			 "A journal, or files of `weir run`, rotated ones first; - is the standard input "
 			 "[the journal of the instance, else /var/log/weir/INSTANCE.jsonl]");

@@ -11,13 +11,13 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct ShowOptions {
 	std::string site;
 	std::string format = "table";
 	bool offline = false;
 };
 
-Result<Exit> show(const Options &options, const Context &context)
+Result<Exit> show(const ShowOptions &options, const Context &context)
 {
 	const Result<BoundPolicy> policy = policy::load(context.site(options.site), context.policies_dir,
 							options.offline ? take_all_within() : ask_dns());
@@ -39,7 +39,7 @@ Result<Exit> show(const Options &options, const Context &context)
 void add_show(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("show", "Show the rows of a site: with what ships with weir, and what is off");
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<ShowOptions>();
 	verb->add_option("site", options->site, "Site file [/etc/weir/INSTANCE.toml]")->type_name("FILE");
 	verb->add_flag("--offline", options->offline, "Look no DNS name up: show all that \"within\" allows");
 	verb->add_option("--format", options->format, "table, markdown (as on the published page) or json")

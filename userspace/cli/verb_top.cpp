@@ -7,14 +7,14 @@
 namespace weir::cli {
 namespace {
 
-struct Options {
+struct TopOptions {
 	std::string file;
 	double interval = 2;
 	bool once = false;
 };
 
 /// What was named; else the instance's own journal and output, whichever is written.
-top::Tail::Sources sources_of(const Options &options, const Context &context)
+top::Tail::Sources sources_of(const TopOptions &options, const Context &context)
 {
 	if (!options.file.empty())
 		return {.journal = {}, .file = options.file};
@@ -29,7 +29,7 @@ void add_top(CLI::App &app, Context &context)
 {
 	auto *verb = app.add_subcommand("top", "A live view: rates by row, who is refused, gates, windows, problems");
 	verb->fallthrough();
-	auto options = std::make_shared<Options>();
+	auto options = std::make_shared<TopOptions>();
 	verb->add_option("file", options->file,
 			 "JSON lines of `weir run`, which peers and processes are taken from\n"
 			 "[the journal, else /var/log/weir/INSTANCE.jsonl]");

@@ -10,6 +10,7 @@
 namespace weir::daemon {
 
 constexpr std::int64_t ms = 1'000'000, second = 1000 * ms; ///< in nanoseconds
+constexpr std::int64_t closing_time = 2 * second; ///< for what is left when a process is to end
 
 inline std::int64_t clock_ns(clockid_t clock)
 {

@@ -33,7 +33,6 @@ namespace {
 
 constexpr std::int64_t tick_pause = second;        ///< between two looks at the counters
 constexpr std::int64_t retry_pause = 200 * ms;     ///< of an output that takes nothing
-constexpr std::int64_t closing_time = 2 * second;  ///< for the rest of the ring and a slow output
 constexpr std::int64_t metrics_pause = 10 * second; ///< between two files for Prometheus
 constexpr unsigned housekeeping_every = 256;       ///< events
 

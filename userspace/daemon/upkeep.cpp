@@ -31,7 +31,6 @@ constexpr std::string_view mark_word = "mark ";
 constexpr std::string_view published_word = "published ";
 
 constexpr std::int64_t pause = second;
-constexpr std::int64_t closing_time = 2 * second;
 
 /// The process.
 class Works {

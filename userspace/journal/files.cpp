@@ -25,11 +25,6 @@ constexpr std::size_t digits = 16;
 constexpr std::size_t read_size = 256u << 10;
 constexpr int level = 6; ///< of zstd: JSON gains little beyond it
 
-std::unexpected<Error> file_error(std::string_view doing, const std::string &path)
-{
-	return fail(fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
-}
-
 std::optional<Segment> segment_named(const std::filesystem::directory_entry &entry)
 {
 	const auto name = entry.path().filename().string();
@@ -143,6 +138,11 @@ Result<> write_all(const Fd &file, std::string_view bytes, const std::string &pa
 }
 
 } // namespace
+
+std::unexpected<Error> file_error(std::string_view doing, const std::string &path)
+{
+	return fail(fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
+}
 
 std::string segment_path(const std::string &directory, std::uint64_t first)
 {

@@ -55,6 +55,9 @@ private:
 	std::unique_ptr<Impl> impl_;
 };
 
+/// By errno.
+std::unexpected<Error> file_error(std::string_view doing, const std::string &path);
+
 /// What root makes in a directory is to belong to whom the directory belongs: the one that writes the journal. Of others
 /// nothing happens.
 Result<> give_to_owner_of(const std::string &directory, const Fd &made);

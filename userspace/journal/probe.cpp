@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Can the journal be written? Not asked of the file system, which may promise what it doesn't keep, but tried.
+#include "journal/files.h"
 #include "journal/writer.h"
 
 #include <fcntl.h>
@@ -15,11 +16,6 @@
 namespace weir::journal {
 namespace {
 
-std::unexpected<Error> failed(std::string_view doing, const std::string &path)
-{
-	return fail(fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
-}
-
 /// A block of the disk is taken, written and brought to it, and given back: what is written over in place proves nothing
 /// of a disk that is full.
 Result<> try_writing(const std::string &path)
@@ -27,15 +23,15 @@ Result<> try_writing(const std::string &path)
 	static constexpr std::array<char, 4096> block{};
 	const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!file)
-		return failed("make", path);
+		return file_error("make", path);
 	const auto size = ::write(file.get(), block.data(), block.size());
 	if (size < 0)
-		return failed("write to", path);
+		return file_error("write to", path);
 	if (size != static_cast<ssize_t>(block.size()))
 		return fail(fmt::format("cannot write to {}: {}", path, std::strerror(ENOSPC)));
 	if (::fdatasync(file.get()) != 0)
-		return failed("bring to the disk", path);
-	return ::ftruncate(file.get(), 0) == 0 ? Result<>() : failed("write to", path);
+		return file_error("bring to the disk", path);
+	return ::ftruncate(file.get(), 0) == 0 ? Result<>() : file_error("write to", path);
 }
 
 } // namespace
@@ -45,7 +41,7 @@ Result<> Writer::prove_writable() const
 	struct stat written{};
 	struct stat there{};
 	if (::fstat(file_.get(), &written) != 0 || ::stat(path_.c_str(), &there) != 0)
-		return failed("find", path_);
+		return file_error("find", path_);
 	if (written.st_dev != there.st_dev || written.st_ino != there.st_ino)
 		return fail(path_ + " is no longer the file that is written");
 	const auto path = directory_ + "/key";

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view begun_end = ".begun";
 constexpr std::string_view done_end = ".done";
 
-std::unexpected<Error> failed(const std::string &path)
+std::unexpected<Error> spool_error(const std::string &path)
 {
 	return fail(fmt::format("{}: {}", path, std::strerror(errno)));
 }
@@ -39,7 +39,7 @@ Result<std::string> content_of(const std::string &path)
 {
 	const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 	if (!file)
-		return failed(path);
+		return spool_error(path);
 	std::string content;
 	std::string part(64u << 10, '\0');
 	for (ssize_t size = 0; (size = ::read(file.get(), part.data(), part.size())) > 0;)
@@ -66,13 +66,13 @@ Result<Spooled> Spooled::begin(const std::string &journal, std::string_view reco
 	const auto directory = spool_directory(journal);
 	const bool is_new = ::mkdir(directory.c_str(), 0700) == 0;
 	if (!is_new && errno != EEXIST)
-		return failed(directory);
+		return spool_error(directory);
 	Spooled spooled;
 	// The journal's owner need not be root, who shall not write where that one leads: no link is followed, and the
 	// directory stays the same one.
 	spooled.directory_ = Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	if (!spooled.directory_)
-		return failed(directory);
+		return spool_error(directory);
 	if (is_new)
 		if (auto given = give_to_owner_of(journal, spooled.directory_); !given)
 			return std::unexpected(std::move(given).error());
@@ -82,13 +82,13 @@ Result<Spooled> Spooled::begin(const std::string &journal, std::string_view reco
 	const auto part = path + ".part";
 	spooled.file_ = Fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (!spooled.file_ || ::flock(spooled.file_.get(), LOCK_EX | LOCK_NB) != 0)
-		return failed(part);
+		return spool_error(part);
 	if (auto given = give_to_owner_of(held, spooled.file_); !given)
 		return std::unexpected(std::move(given).error());
 	const auto begun = path + std::string(begun_end);
 	if (::write(spooled.file_.get(), record.data(), record.size()) != static_cast<ssize_t>(record.size()) ||
 	    ::fdatasync(spooled.file_.get()) != 0 || ::rename(part.c_str(), begun.c_str()) != 0) {
-		const auto problem = failed(part);
+		const auto problem = spool_error(part);
 		::unlink(part.c_str());
 		return problem;
 	}
@@ -107,7 +107,7 @@ Result<> Spooled::finish(std::string_view record)
 		return {};
 	if (auto put = replace_file(path + std::string(done_end), record, 0600); !put)
 		return put;
-	return ::unlink((path + std::string(begun_end)).c_str()) == 0 ? Result<>() : failed(path);
+	return ::unlink((path + std::string(begun_end)).c_str()) == 0 ? Result<>() : spool_error(path);
 }
 
 void Spooled::drop()

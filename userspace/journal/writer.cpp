@@ -29,11 +29,6 @@ std::string next_key_path(const std::string &directory)
 	return directory + "/key.next";
 }
 
-std::unexpected<Error> failed(std::string_view doing, const std::string &path)
-{
-	return fail(fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
-}
-
 std::string key_line(const std::uint8_t *bytes, std::size_t size)
 {
 	return hex(bytes, size) + "\n";
@@ -77,14 +72,14 @@ Result<Fd> open_for_lines(const std::string &path)
 {
 	Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
 	if (!file)
-		return failed("open", path);
+		return file_error("open", path);
 	auto size = ::lseek(file.get(), 0, SEEK_END);
 	char byte = '\n';
 	const auto end = size;
 	while (size > 0 && ::pread(file.get(), &byte, 1, size - 1) == 1 && byte != '\n')
 		size--;
 	if (size != end && ::ftruncate(file.get(), size) != 0)
-		return failed("mend", path);
+		return file_error("mend", path);
 	::lseek(file.get(), size, SEEK_SET);
 	return file;
 }
@@ -119,7 +114,7 @@ Result<PublicKey> initialize(const std::string &directory)
 		if (auto given = give_to_owner_of(parent.empty() ? "." : parent, made); !given)
 			return std::unexpected(std::move(given).error());
 	} else if (errno != EEXIST) {
-		return failed("make the directory", directory);
+		return file_error("make the directory", directory);
 	}
 	const auto path = first_key_path(directory);
 	if (const auto old = read_small_file(path); old || old.error().code != Exit::absent)
@@ -214,11 +209,11 @@ Result<> Writer::find_end(const Told &told)
 	path_ = segments->back().path;
 	file_ = Fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
 	if (!file_)
-		return failed("write to", path_);
+		return file_error("write to", path_);
 	segment_size_ = end.good;
 	if (end.seen > end.good) {
 		if (::ftruncate(file_.get(), static_cast<off_t>(end.good)) != 0 || ::fdatasync(file_.get()) != 0)
-			return failed("mend", path_);
+			return file_error("mend", path_);
 		mend_ = Mend{end.seen - end.good, sequence_, since_checkpoint_};
 	} else if (since_checkpoint_ > 0) {
 		mend_ = Mend{0, sequence_, since_checkpoint_};
@@ -256,7 +251,7 @@ Result<> Writer::change_keys()
 {
 	destroy(key_path(directory_));
 	if (::rename(next_key_path(directory_).c_str(), key_path(directory_).c_str()) != 0)
-		return failed("rename", next_key_path(directory_));
+		return file_error("rename", next_key_path(directory_));
 	return sync_directory(directory_);
 }
 
@@ -265,7 +260,7 @@ Result<> Writer::open_segment(std::uint64_t first)
 	auto path = segment_path(directory_, first);
 	Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
 	if (!file)
-		return failed("make", path);
+		return file_error("make", path);
 	if (auto synced = sync_directory(directory_); !synced)
 		return synced;
 	file_ = std::move(file);
@@ -287,7 +282,7 @@ Result<Writer> Writer::open(const std::string &directory, const Bounds &bounds, 
 	const auto path = directory + "/lock";
 	writer.lock_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
 	if (!writer.lock_)
-		return failed("lock", path);
+		return file_error("lock", path);
 	if (::flock(writer.lock_.get(), LOCK_EX | LOCK_NB) != 0)
 		return fail(fmt::format("another process writes the journal {}", directory));
 	if (auto found = writer.find_end(told); !found)
@@ -382,7 +377,7 @@ Result<> Writer::checkpoint(std::string_view object)
 
 Result<> Writer::sync()
 {
-	return ::fdatasync(file_.get()) == 0 ? Result<>() : failed("bring to the disk", path_);
+	return ::fdatasync(file_.get()) == 0 ? Result<>() : file_error("bring to the disk", path_);
 }
 
 Result<> Writer::rotate()
@@ -415,12 +410,12 @@ Result<> Writer::retire(const Segment &segment)
 	for (std::string_view rest = lines; !rest.empty();) {
 		const auto size = ::write(file->get(), rest.data(), rest.size());
 		if (size <= 0)
-			return failed("write to", path);
+			return file_error("write to", path);
 		rest.remove_prefix(static_cast<std::size_t>(size));
 	}
 	if (::fdatasync(file->get()) != 0)
-		return failed("bring to the disk", path);
-	return ::unlink(segment.path.c_str()) == 0 ? Result<>() : failed("remove", segment.path);
+		return file_error("bring to the disk", path);
+	return ::unlink(segment.path.c_str()) == 0 ? Result<>() : file_error("remove", segment.path);
 }
 
 Result<bool> Writer::tidy(std::chrono::system_clock::time_point now)
@@ -451,7 +446,7 @@ Result<bool> Writer::tidy(std::chrono::system_clock::time_point now)
 		return false;
 	struct stat status{};
 	if (::stat(segments->front().path.c_str(), &status) != 0)
-		return failed("look at", segments->front().path);
+		return file_error("look at", segments->front().path);
 	const auto written = std::chrono::system_clock::from_time_t(status.st_mtime);
 	const bool too_many = bounds_.kept_size != 0 && size > bounds_.kept_size;
 	const bool too_old = bounds_.kept_for.count() != 0 && now - written > bounds_.kept_for;

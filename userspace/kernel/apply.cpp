@@ -22,8 +22,6 @@ namespace weir::kernel {
 
 namespace {
 
-constexpr int lock_seconds = 10;
-
 /// By scope; nullopt: it is awaited.
 using Cgroups = std::vector<std::optional<Match>>;
 
@@ -248,7 +246,7 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 	if (auto good = check_clock(); !good)
 		return std::unexpected(std::move(good).error());
 	const Uninterrupted whole;
-	const auto locked = lock(where, "policy", lock_seconds);
+	const auto locked = lock(where, "policy", command_waits);
 	if (!locked)
 		return std::unexpected(locked.error());
 	const auto root = where.bpffs + "/weir";

@@ -15,8 +15,6 @@ namespace weir::kernel {
 
 namespace {
 
-constexpr int lock_seconds = 1; // the daemon has other things to do, and comes again
-
 const char *zone_name(std::uint8_t zone)
 {
 	return zone == zone_tunnel ? "tunnel" : "network";
@@ -160,7 +158,7 @@ Result<std::vector<std::string>> cover(const Where &where)
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
 	const Uninterrupted whole;
-	const auto locked = lock(where, "policy", lock_seconds);
+	const auto locked = lock(where, "policy", daemon_waits);
 	if (!locked)
 		return std::unexpected(locked.error());
 	if (auto tidied = tidy(where); !tidied)

@@ -22,19 +22,6 @@ std::uint32_t id_of_link(const std::string &path)
 	return info ? info->id : 0;
 }
 
-std::uint32_t images_of(const std::string &directory)
-{
-	const auto images = directory.empty() ? Result<Fd>(Fd()) : open_pin(directory + "/maps/images");
-	return images ? id_of_map(images->get()) : 0;
-}
-
-Result<> unpin(const std::string &path)
-{
-	if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-		return system_error("unpinning " + path, errno);
-	return {};
-}
-
 Result<> drop_link(const std::string &path, const std::string &same)
 {
 	const auto link = open_pin(path);

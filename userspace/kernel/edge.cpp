@@ -148,12 +148,6 @@ Result<std::optional<Filter>> filter_by(std::uint32_t ifindex, Way way, std::uin
 
 namespace {
 
-std::uint32_t images_of(const std::string &directory)
-{
-	const auto images = open_pin(directory + "/maps/images");
-	return images ? id_of_map(images->get()) : 0;
-}
-
 Fd attach_xdp(int program, std::uint32_t ifindex, bool generic)
 {
 	bpf_link_create_opts options{};

@@ -21,7 +21,6 @@ namespace weir::kernel {
 
 namespace {
 
-constexpr int lock_seconds = 1; // the daemon has other things to do, and comes again
 constexpr std::int64_t second = 1'000'000'000;
 
 /// Since a cgroup was made, at most: its directory has no time of birth, but one of when it was first looked up, which
@@ -34,13 +33,6 @@ std::int64_t age_of(const Cgroup &cgroup)
 		return 0;
 	return std::max<std::int64_t>(0, (now.tv_sec - status.st_ctim.tv_sec) * second + now.tv_nsec -
 						 status.st_ctim.tv_nsec);
-}
-
-Result<> unpin(const std::string &path)
-{
-	if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-		return system_error("unpinning " + path, errno);
-	return {};
 }
 
 class Follow {
@@ -202,7 +194,7 @@ Result<Followed> follow_components(const Where &where)
 	if (auto there = must_exist(where); !there)
 		return std::unexpected(std::move(there).error());
 	const Uninterrupted whole;
-	const auto locked = lock(where, "policy", lock_seconds);
+	const auto locked = lock(where, "policy", daemon_waits);
 	if (!locked)
 		return std::unexpected(locked.error());
 	if (auto tidied = tidy(where); !tidied)

@@ -33,6 +33,19 @@ Result<std::vector<std::string>> names_in(const std::string &directory)
 	return names;
 }
 
+std::uint32_t images_of(const std::string &directory)
+{
+	const auto images = directory.empty() ? Result<Fd>(Fd()) : open_pin(directory + "/maps/images");
+	return images ? id_of_map(images->get()) : 0;
+}
+
+Result<> unpin(const std::string &path)
+{
+	if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+		return system_error("unpinning " + path, errno);
+	return {};
+}
+
 std::string new_directory(const Where &where)
 {
 	return where.directory() + "@new";

@@ -27,6 +27,12 @@ Result<bool> tidy(const Where &);
 /// Makes the directory with its `maps`, `links` and `programs`, and what an edge needs besides.
 Result<> make_directory(const std::string &, bool edge);
 
+/// The id of the map of images that a directory pins; 0 when there is none, or no directory ("").
+std::uint32_t images_of(const std::string &directory);
+
+/// What is not there is no error.
+Result<> unpin(const std::string &path);
+
 /// Detaches everything that `stays`, another directory of the instance, doesn't pin as well, unpins everything, removes
 /// the directory. Gives the names of the links of cgroups and of the programs of interfaces: "0_egress", "2@in".
 Result<std::vector<std::string>> drop(const std::string &directory, const std::string &stays = "");

@@ -4,7 +4,7 @@
 #include "kernel/interfaces.h"
 
 #include <fmt/format.h>
-#include <linux/if.h>
+#include <net/if.h>
 #include <linux/if_arp.h>
 
 #include <algorithm>

@@ -16,8 +16,6 @@ namespace weir::kernel {
 
 namespace {
 
-constexpr int lock_seconds = 10;
-
 /// Of "2@in".
 std::string line_of_edge(const std::string &name, bool here)
 {
@@ -44,7 +42,7 @@ Result<std::vector<std::string>> remove(const Where &where)
 	const Uninterrupted whole;
 	if (auto there = must_exist(where); !there && there.error().code != Exit::degraded)
 		return std::unexpected(std::move(there).error());
-	const auto locked = lock(where, "policy", lock_seconds);
+	const auto locked = lock(where, "policy", command_waits);
 	if (!locked)
 		return std::unexpected(locked.error());
 	std::vector<std::string> lines;

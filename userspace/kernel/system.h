@@ -52,6 +52,8 @@ Result<> check_clock();
 /// One process changes an instance at a time, one reads its events. The lock goes with the descriptor.
 /// Error: another process has it (after waiting for `seconds`).
 Result<Fd> lock(const Where &, std::string_view purpose, int seconds);
+constexpr int command_waits = 10; ///< seconds
+constexpr int daemon_waits = 1;   ///< it has other things to do, and comes again
 
 /// The file system of the pins is there and is one. Error: what to do.
 Result<> check_bpffs(const Where &);

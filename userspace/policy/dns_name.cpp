@@ -14,14 +14,9 @@ constexpr std::size_t longest_label = 63; // RFC 1035 section 2.3.4
 constexpr std::size_t longest_name = 253;
 constexpr std::uint16_t dns_port = Resolver{}.port;
 
-std::unexpected<Error> wrong(std::string_view text, std::string_view what, std::string_view hint)
+std::unexpected<Error> bad_name(std::string_view text, std::string_view what, std::string_view hint)
 {
 	return fail(Exit::policy, in_quotes(text) + ' ' + std::string(what) + '\n' + std::string(hint));
-}
-
-bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 bool is_label(std::string_view label)
@@ -46,7 +41,7 @@ Result<std::string> parse_dns_name(std::string_view text)
 {
 	constexpr std::string_view forms = "write it like \"researcher.example.org\"";
 	if (Prefix::parse(text)) {
-		return wrong(text, "is an address, not a name in DNS", "write it without host and within");
+		return bad_name(text, "is an address, not a name in DNS", "write it without host and within");
 	}
 	std::string name;
 	for (const char c : text) {
@@ -56,18 +51,18 @@ Result<std::string> parse_dns_name(std::string_view text)
 		name.pop_back();
 	}
 	if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) {
-		return wrong(text, "is not the form that DNS has it in",
-			     "write its labels as xn--..., as RFC 5891 has them");
+		return bad_name(text, "is not the form that DNS has it in",
+				"write its labels as xn--..., as RFC 5891 has them");
 	}
 	if (name.size() > longest_name) {
-		return wrong(text, "is longer than a name in DNS", forms);
+		return bad_name(text, "is longer than a name in DNS", forms);
 	}
 	std::string_view last;
 	for (std::string_view rest = name;;) {
 		const std::size_t point = rest.find('.');
 		last = rest.substr(0, point);
 		if (!is_label(last)) {
-			return wrong(text, "is not a name in DNS", forms);
+			return bad_name(text, "is not a name in DNS", forms);
 		}
 		if (point == std::string_view::npos) {
 			break;
@@ -75,7 +70,7 @@ Result<std::string> parse_dns_name(std::string_view text)
 		rest.remove_prefix(point + 1);
 	}
 	if (std::ranges::all_of(last, is_digit)) { // RFC 3696 section 2: it would be taken for an address
-		return wrong(text, "is not a name in DNS", forms);
+		return bad_name(text, "is not a name in DNS", forms);
 	}
 	return name;
 }
@@ -110,8 +105,8 @@ Result<Resolver> parse_resolver(std::string_view text)
 	const bool leads_nowhere =
 		parsed && (*parsed == Address{} || *parsed == Address::v4(0) || !refused_form(*parsed).empty());
 	if (!parsed || !number || leads_nowhere) {
-		return wrong(text, "is not a resolver",
-			     "write its address, such as \"192.0.2.53\", or \"[2001:db8::53]:5353\" with a port");
+		return bad_name(text, "is not a resolver",
+				"write its address, such as \"192.0.2.53\", or \"[2001:db8::53]:5353\" with a port");
 	}
 	return Resolver{*parsed, *number};
 }

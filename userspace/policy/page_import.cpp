@@ -27,7 +27,7 @@ constexpr std::array<Scenario, 4> scenarios = {{
 	{"Running with Docker containers (without VPN)", "docker"},
 }};
 
-constexpr std::array<std::string_view, 8> columns = {
+constexpr std::array<std::string_view, 8> page_columns = {
 	"dir", "source machine", "destination machine", "destination port", "service", "type", "status", "comment"};
 constexpr std::size_t installation_columns = 5;
 
@@ -87,9 +87,9 @@ std::string id_for(const Row &row, std::set<std::string> &taken)
 Result<> PageImport::header(const Table &table, bool installation) const
 {
 	const std::vector<std::string> &cells = table.header.cells;
-	const std::size_t wanted = installation ? installation_columns : columns.size();
+	const std::size_t wanted = installation ? installation_columns : page_columns.size();
 	for (std::size_t index = 0; index < std::min(cells.size(), wanted); index++) {
-		const std::string_view name = columns[index];
+		const std::string_view name = page_columns[index];
 		const bool shorter = (index == 1 && cells[index] == "source") ||
 				     (index == 2 && cells[index] == "destination");
 		if (cells[index] != name && !shorter) {
@@ -101,10 +101,10 @@ Result<> PageImport::header(const Table &table, bool installation) const
 	if (cells.size() > wanted) {
 		return error(table.header.line, "unknown column " + in_quotes(cells[wanted]),
 			     "the table has " + std::to_string(wanted) + " columns, the last one is " +
-				     in_quotes(columns[wanted - 1]));
+				     in_quotes(page_columns[wanted - 1]));
 	}
 	if (cells.size() < wanted) {
-		return error(table.header.line, "column " + in_quotes(columns[cells.size()]) + " is missing",
+		return error(table.header.line, "column " + in_quotes(page_columns[cells.size()]) + " is missing",
 			     "the table has " + std::to_string(wanted) + " columns");
 	}
 	return {};
@@ -113,8 +113,8 @@ Result<> PageImport::header(const Table &table, bool installation) const
 Result<Row> PageImport::row(const TableRow &line, bool installation) const
 {
 	const std::vector<std::string> &cells = line.cells;
-	const std::size_t comment = columns.size() - 1;
-	const std::size_t wanted = installation ? installation_columns : columns.size();
+	const std::size_t comment = page_columns.size() - 1;
+	const std::size_t wanted = installation ? installation_columns : page_columns.size();
 	if (cells.size() != wanted) {
 		return error(line.line,
 			     "this row has " + std::to_string(cells.size()) + " cells, the header has " +
@@ -124,7 +124,8 @@ Result<Row> PageImport::row(const TableRow &line, bool installation) const
 	}
 	for (std::size_t index = 0; index < cells.size(); index++) {
 		if (const std::string complaint = text_complaint(cells[index], index == comment); !complaint.empty()) {
-			return phrase_error(line.line, {Exit::policy, in_quotes(columns[index]) + ' ' + complaint});
+			return phrase_error(line.line,
+					    {Exit::policy, in_quotes(page_columns[index]) + ' ' + complaint});
 		}
 	}
 	Row row;

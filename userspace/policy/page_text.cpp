@@ -109,10 +109,10 @@ Result<std::size_t> PageReader::table(std::size_t index)
 	for (const std::string &cell : raw_cells(lines_[index])) {
 		table.header.cells.push_back(plain(cell));
 	}
-	const std::size_t columns = table.header.cells.size();
-	if (raw_cells(lines_[index + 1]).size() != columns) {
+	const std::size_t width = table.header.cells.size();
+	if (raw_cells(lines_[index + 1]).size() != width) {
 		return error(index + 1, "the line under the header has another number of columns",
-			     "the header has " + std::to_string(columns));
+			     "the header has " + std::to_string(width));
 	}
 	std::size_t at = index + 2;
 	for (; at < lines_.size() && lines_[at].contains('|'); at++) {

@@ -17,7 +17,7 @@
 namespace weir::policy {
 namespace {
 
-const Cells page_columns = {"dir", "source", "destination", "port", "service", "type", "status", "comment"};
+const Cells shown_columns = {"dir", "source", "destination", "port", "service", "type", "status", "comment"};
 
 std::string aligned(const std::vector<Cells> &lines, std::string_view before)
 {
@@ -77,7 +77,7 @@ private:
 	/// The columns before those of the page.
 	[[nodiscard]] Cells header(Cells cells) const
 	{
-		std::ranges::copy(page_columns, std::back_inserter(cells));
+		std::ranges::copy(shown_columns, std::back_inserter(cells));
 		more_.append_header(cells);
 		return cells;
 	}

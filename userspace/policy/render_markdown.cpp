@@ -12,8 +12,8 @@
 namespace weir::policy {
 namespace {
 
-const Cells page_columns = {"dir",    "source machine", "destination machine", "destination port", "service", "type",
-			    "status", "comment"};
+const Cells markdown_columns = {
+	"dir", "source machine", "destination machine", "destination port", "service", "type", "status", "comment"};
 
 std::string markdown_cell(const std::string &text)
 {
@@ -60,7 +60,7 @@ Cells escaped(Cells cells)
 template <typename Rows>
 std::string bound_table(const Rows &rows, bool zones, const MoreColumns &more)
 {
-	std::vector<Cells> lines = {page_columns};
+	std::vector<Cells> lines = {markdown_columns};
 	if (zones) {
 		lines[0].emplace_back("zone");
 	}
@@ -104,7 +104,7 @@ std::string as_markdown(const BoundPolicy &policy)
 		out += "## " + where_of(held) + " (" + joined(held.components) + ")\n\n" +
 		       bound_table(rows, true, more) + '\n';
 	}
-	std::vector<Cells> off = {page_columns};
+	std::vector<Cells> off = {markdown_columns};
 	more.append_header(off[0]);
 	for (const Row &row : policy.off) {
 		Cells cells = columns_of(row);

@@ -13,6 +13,12 @@ namespace weir::policy {
 /// The code point at `at`, which moves past it. nullopt: not UTF-8 (RFC 3629 section 4); moves past one byte.
 std::optional<char32_t> next_code_point(std::string_view text, std::size_t &at);
 
+/// Of ASCII, whatever the locale.
+constexpr bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /// Characters that a reader doesn't see, or that change the order of those that he sees: control characters and
 /// the marks of text direction. A matrix is approved by people who read it: it must be what it looks like.
 bool is_hidden(char32_t);

@@ -6,10 +6,10 @@
 namespace weir::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Ordered = nlohmann::ordered_json;
 
 /// null where there is none.
-Json moment(std::int64_t time)
+Ordered moment(std::int64_t time)
 {
 	if (time == 0)
 		return nullptr;
@@ -18,9 +18,9 @@ Json moment(std::int64_t time)
 	return text;
 }
 
-Json tallies(const std::map<std::string, Tally> &all, const char *name)
+Ordered tallies(const std::map<std::string, Tally> &all, const char *name)
 {
-	auto out = Json::array();
+	auto out = Ordered::array();
 	for (const auto &[key, tally] : all)
 		out.push_back({{name, key},
 			       {"refused", tally.refused},
@@ -32,11 +32,11 @@ Json tallies(const std::map<std::string, Tally> &all, const char *name)
 	return out;
 }
 
-Json notes(const std::vector<Note> &all)
+Ordered notes(const std::vector<Note> &all)
 {
-	auto out = Json::array();
+	auto out = Ordered::array();
 	for (const auto &note : all) {
-		Json one = {{"time", moment(note.time)}, {"action", note.kind}, {"text", note.text}};
+		Ordered one = {{"time", moment(note.time)}, {"action", note.kind}, {"text", note.text}};
 		if (!note.by.empty())
 			one["by"] = note.by;
 		if (!note.opened.empty() || !note.closed.empty()) {
@@ -50,10 +50,10 @@ Json notes(const std::vector<Note> &all)
 
 } // namespace
 
-Json json(const Report &report)
+Ordered json(const Report &report)
 {
 	static constexpr const char *states[] = {"not_checked", "good", "good_by_own_key", "bad"};
-	auto policies = Json::array(), windows = Json::array(), rows = Json::array();
+	auto policies = Ordered::array(), windows = Ordered::array(), rows = Ordered::array();
 	for (const auto &each : report.policies)
 		policies.push_back({{"digest", each.digest},
 				    {"generation", each.generation},
@@ -71,7 +71,7 @@ Json json(const Report &report)
 				   {"opened_reason", each.opened_reason},
 				   {"closed_by", each.closed_by},
 				   {"closed_reason", each.closed_reason},
-				   {"decided", each.decided ? Json(*each.decided) : Json()},
+				   {"decided", each.decided ? Ordered(*each.decided) : Ordered()},
 				   {"connections_cut", each.cut}});
 	for (const auto &each : report.rows)
 		rows.push_back({{"id", each.id},
@@ -84,7 +84,7 @@ Json json(const Report &report)
 				{"place", each.place},
 				{"window", each.window},
 				{"decided", each.used}});
-	auto accounts = Json::object(), gaps = Json::array(), before = Json::array();
+	auto accounts = Ordered::object(), gaps = Ordered::array(), before = Ordered::array();
 	for (const auto &[gate, sums] : report.accounts)
 		accounts[gate] = {{"counted", sums.judged},  {"recorded", sums.recorded},
 				  {"lost", sums.lost},       {"discarded", sums.discarded},

@@ -9,8 +9,8 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::uint64_t second = 1'000'000'000;
-constexpr Moment now{.unix_ns = 1795521783LL * 1'000'000'000, .boot_ns = 5000 * second};
+constexpr std::uint64_t one_second = 1'000'000'000;
+constexpr Moment moment{.unix_ns = 1795521783LL * 1'000'000'000, .boot_ns = 5000 * one_second};
 
 BoundPolicy policy()
 {
@@ -22,19 +22,20 @@ BoundPolicy policy()
 	row.row.port = {6, 443, 443};
 	policy.windows = {{"installation", 14400, {row}}};
 	row.window = "installation";
-	row.deadline = 5090 * second;
+	row.deadline = 5090 * one_second;
 	policy.rows = {row};
 	policy.openings = {
-		{"installation", now.unix_ns - 900'000'000'000, now.unix_ns, 4100 * second, "alice", "the first time"},
-		{"keys", now.unix_ns - 800'000'000'000, now.unix_ns, 9000 * second, "bob", "keys", now.unix_ns, "carol",
-		 "done"},
-		{"installation", now.unix_ns - 10'000'000'000, 0, 5090 * second, "alice", "the second time"}};
+		{"installation", moment.unix_ns - 900'000'000'000, moment.unix_ns, 4100 * one_second, "alice",
+		 "the first time"},
+		{"keys", moment.unix_ns - 800'000'000'000, moment.unix_ns, 9000 * one_second, "bob", "keys",
+		 moment.unix_ns, "carol", "done"},
+		{"installation", moment.unix_ns - 10'000'000'000, 0, 5090 * one_second, "alice", "the second time"}};
 	return policy;
 }
 
 TEST(WindowsView, ForMachines)
 {
-	const auto facts = windows_json(policy(), now);
+	const auto facts = windows_json(policy(), moment);
 	ASSERT_EQ(facts["open"].size(), 1U) << facts;
 	EXPECT_EQ(facts["open"][0]["seconds_left"], 90);
 	EXPECT_EQ(facts["open"][0]["until"], "2026-11-24T12:04:33.000000000Z") << "by the clocks of now";
@@ -51,21 +52,21 @@ TEST(WindowsView, ForPeople)
 {
 	::setenv("TZ", "UTC", 1);
 	::tzset();
-	EXPECT_EQ(open_windows_text(policy(), now),
+	EXPECT_EQ(open_windows_text(policy(), moment),
 		  "  installation: open until 2026-11-24 12:04:33 UTC, 1m30s left; since 2026-11-24 12:02:53 UTC\n"
 		  "    by alice: the second time\n");
 	EXPECT_EQ(allowed_windows_text(policy()),
 		  "  installation: for at most 4h\n    install-https: out node -> Internet TCP/443\n");
-	EXPECT_NE(ended_windows_text(policy(), now).find("closed by carol: done"), std::string::npos);
-	EXPECT_EQ(open_windows_text({}, now), "");
+	EXPECT_NE(ended_windows_text(policy(), moment).find("closed by carol: done"), std::string::npos);
+	EXPECT_EQ(open_windows_text({}, moment), "");
 }
 
 TEST(WindowRequest, HasTheMomentAndTheWords)
 {
-	const auto request = window_request("installation", "1h30m", "upgrade", true, "alice", now);
+	const auto request = window_request("installation", "1h30m", "upgrade", true, "alice", moment);
 	ASSERT_TRUE(request.has_value()) << request.error().message;
 	EXPECT_EQ(request->seconds, 5400U);
-	EXPECT_EQ(request->boot_ns, now.boot_ns);
+	EXPECT_EQ(request->boot_ns, moment.boot_ns);
 	EXPECT_TRUE(request->extend);
 }
 
@@ -80,7 +81,7 @@ TEST(WindowRequest, WhatIsWrongIsTheCommandLine)
 	      Wrong{"a", "25h", "r", "longer than a day"}, Wrong{"a", "1h", "", "--reason"},
 	      Wrong{"a", "1h", " x", "--reason"}, Wrong{"a", "1h", "\x7f", "--reason"},
 	      Wrong{"a", "1h", "\xe2\x80\xae", "--reason"}, Wrong{"a", "1h", "\xc3", "--reason"}}) {
-		const auto request = window_request(name, length, reason, false, "alice", now);
+		const auto request = window_request(name, length, reason, false, "alice", moment);
 		ASSERT_FALSE(request.has_value()) << name << length << reason;
 		EXPECT_EQ(request.error().code, Exit::usage);
 		EXPECT_NE(request.error().message.find(says), std::string::npos) << request.error().message;

@@ -8,7 +8,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-constexpr std::string_view good = R"(format = 1
+constexpr std::string_view good_matrix = R"(format = 1
 scenario = "node-native"
 title = "T"
 component = "node"
@@ -24,7 +24,7 @@ type = "backend"
 status = "mandatory"
 )";
 
-constexpr BadFile bad_files[] = {
+constexpr BadFile bad_matrix_files[] = {
 	{"zone_network", R"(status = "mandatory")", R"(status = "mandatory"
 zone = "network")",
 	 R"(m.toml:15:8: error: "network" is not a zone of a row
@@ -314,11 +314,11 @@ class BadMatrix : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadMatrix, IsToldToTheLetter)
 {
-	const std::string text = GetParam().text(good);
+	const std::string text = GetParam().text(good_matrix);
 	EXPECT_EQ(message_of(parse_matrix(text, "m.toml")), GetParam().message);
 }
 
-INSTANTIATE_TEST_SUITE_P(, BadMatrix, testing::ValuesIn(bad_files), name_of);
+INSTANTIATE_TEST_SUITE_P(, BadMatrix, testing::ValuesIn(bad_matrix_files), name_of);
 
 } // namespace
 } // namespace weir::policy

@@ -6,7 +6,7 @@
 namespace weir::policy {
 namespace {
 
-constexpr std::string_view good = R"(format = 1
+constexpr std::string_view good_service = R"(format = 1
 scenario = "node-native"
 title = "T"
 component = "node"
@@ -22,7 +22,7 @@ type = "backend"
 status = "mandatory"
 )";
 
-constexpr BadFile bad_files[] = {
+constexpr BadFile bad_service_files[] = {
 	{"port_0", "TCP/50051", "TCP/0",
 	 R"(m.toml:11:8: error: port 0 is not a port
    11 | port = "TCP/0"
@@ -124,11 +124,11 @@ class BadService : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadService, IsToldToTheLetter)
 {
-	const std::string text = GetParam().text(good);
+	const std::string text = GetParam().text(good_service);
 	EXPECT_EQ(message_of(parse_matrix(text, "m.toml")), GetParam().message);
 }
 
-INSTANTIATE_TEST_SUITE_P(, BadService, testing::ValuesIn(bad_files), name_of);
+INSTANTIATE_TEST_SUITE_P(, BadService, testing::ValuesIn(bad_service_files), name_of);
 
 } // namespace
 } // namespace weir::policy

@@ -7,7 +7,7 @@
 namespace weir::policy {
 namespace {
 
-constexpr std::string_view good = R"(format = 1
+constexpr std::string_view good_site_parts = R"(format = 1
 scenarios = ["node-vpn", "researcher-vpn"]
 resolvers = ["192.0.2.53", "[2001:db8::53]:5353"]
 [names]
@@ -32,7 +32,7 @@ longest = "10m"
 
 TEST(SiteParts, EveryKey)
 {
-	const auto site = parse_site(good, "s.toml");
+	const auto site = parse_site(good_site_parts, "s.toml");
 	ASSERT_TRUE(site) << site.error().message;
 	EXPECT_EQ(site->scenario, "node-vpn");
 	EXPECT_EQ(site->more_scenarios, std::vector<std::string>{"researcher-vpn"});
@@ -70,7 +70,7 @@ TEST(SiteParts, ADnsNameMayBeATable)
 	EXPECT_EQ(site->hosts.at("r").within, std::vector{*Prefix::parse("192.0.2.1")});
 }
 
-constexpr BadFile bad_files[] = {
+constexpr BadFile bad_site_parts_files[] = {
 	{"both", "scenarios =", "scenario = \"a\"\nscenarios =",
 	 "@3:13 \"scenario\" and \"scenarios\" are both given\n"
 	 "  keep the one, or the list"},
@@ -233,11 +233,11 @@ class BadSiteParts : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadSiteParts, IsToldToTheLetter)
 {
-	const std::string text = GetParam().text(good);
+	const std::string text = GetParam().text(good_site_parts);
 	EXPECT_EQ(message_of(parse_site(text, "s.toml")), whole(GetParam().message, text));
 }
 
-INSTANTIATE_TEST_SUITE_P(, BadSiteParts, testing::ValuesIn(bad_files), name_of);
+INSTANTIATE_TEST_SUITE_P(, BadSiteParts, testing::ValuesIn(bad_site_parts_files), name_of);
 
 TEST(SiteParts, NoMoreThanSixteenWindows)
 {

@@ -6,7 +6,7 @@
 namespace weir::policy {
 namespace {
 
-constexpr std::string_view good = R"(format = 1
+constexpr std::string_view good_site = R"(format = 1
 scenario = "node-native"
 optional = ["node-gui"]
 
@@ -18,7 +18,7 @@ node = "/sys/fs/cgroup/node"
 gui = "/sys/fs/cgroup/gui"
 )";
 
-constexpr BadFile bad_files[] = {
+constexpr BadFile bad_site_files[] = {
 	{"unknown_key_near", "[names]", "[name]",
 	 R"(s.toml:5:2: error: unknown key "name"
     5 | [name]
@@ -307,11 +307,11 @@ class BadSite : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadSite, IsToldToTheLetter)
 {
-	const std::string text = GetParam().text(good);
+	const std::string text = GetParam().text(good_site);
 	EXPECT_EQ(message_of(parse_site(text, "s.toml")), GetParam().message);
 }
 
-INSTANTIATE_TEST_SUITE_P(, BadSite, testing::ValuesIn(bad_files), name_of);
+INSTANTIATE_TEST_SUITE_P(, BadSite, testing::ValuesIn(bad_site_files), name_of);
 
 } // namespace
 } // namespace weir::policy

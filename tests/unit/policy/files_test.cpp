@@ -13,12 +13,13 @@ namespace weir::policy {
 namespace {
 
 const std::string header = "format = 1\nscenario = \"s\"\ntitle = \"T\"\ncomponent = \"node\"\n";
-const std::string row = "[[row]]\nid = \"a\"\ndir = \"out\"\nsource = \"node\"\ndestination = \"r\"\nport = \"TCP/1\"\n"
-			"service = \"x\"\ntype = \"host\"\nstatus = \"optional\"\ncomment = \"\"\n";
+const std::string row_text =
+	"[[row]]\nid = \"a\"\ndir = \"out\"\nsource = \"node\"\ndestination = \"r\"\nport = \"TCP/1\"\n"
+	"service = \"x\"\ntype = \"host\"\nstatus = \"optional\"\ncomment = \"\"\n";
 
 TEST(MatrixFile, EveryColumn)
 {
-	const auto matrix = parse_matrix(header + row, "m.toml");
+	const auto matrix = parse_matrix(header + row_text, "m.toml");
 	ASSERT_TRUE(matrix) << matrix.error().message;
 	EXPECT_EQ(matrix->scenario, "s");
 	EXPECT_EQ(matrix->title, "T");
@@ -42,7 +43,7 @@ TEST(MatrixFile, EveryColumn)
 TEST(MatrixFile, LineEndsAndByteOrderMarkDontMatter)
 {
 	std::string windows = "\xef\xbb\xbf";
-	for (const char c : header + row)
+	for (const char c : header + row_text)
 		windows += c == '\n' ? "\r\n" : std::string(1, c);
 	const auto matrix = parse_matrix(windows, "m.toml");
 	ASSERT_TRUE(matrix) << matrix.error().message;
@@ -68,7 +69,7 @@ TEST(MatrixFile, OnlyAHeader)
 
 TEST(MatrixFile, TwoRowsWithOneId)
 {
-	EXPECT_EQ(message_of(parse_matrix(header + row + row, "m.toml")),
+	EXPECT_EQ(message_of(parse_matrix(header + row_text + row_text, "m.toml")),
 		  R"(m.toml:16:6: error: the row at line 5 has the id "a", too
    16 | id = "a"
       |      ^
@@ -77,7 +78,7 @@ TEST(MatrixFile, TwoRowsWithOneId)
 
 TEST(MatrixFile, RowsThatAreNone)
 {
-	EXPECT_EQ(message_of(parse_matrix(header + row.substr(1), "m.toml")).substr(0, 10), "m.toml:5:6");
+	EXPECT_EQ(message_of(parse_matrix(header + row_text.substr(1), "m.toml")).substr(0, 10), "m.toml:5:6");
 	EXPECT_EQ(message_of(parse_matrix(header + "row = 3", "m.toml")),
 		  R"(m.toml:5:7: error: "row" is not a list of rows
     5 | row = 3
@@ -99,7 +100,7 @@ TEST(MatrixFile, TheOtherKindOfFile)
 	EXPECT_EQ(message_of(parse_matrix("format = 1\n[names]\na = \"192.0.2.1\"\n", "x")),
 		  "x: error: this is a site file, not a matrix\n"
 		  "  a matrix file has [[row]] entries; a site file names it with: scenario = \"...\"");
-	EXPECT_EQ(message_of(parse_site(header + row, "x")),
+	EXPECT_EQ(message_of(parse_site(header + row_text, "x")),
 		  "x: error: this is a matrix file, not a site\n"
 		  "  give the site file, which names the matrix with: scenario = \"...\"");
 }
@@ -227,14 +228,14 @@ const std::string site =
 TEST_F(Reading, TheMatrixBesideTheSiteComesFirst)
 {
 	write("site.toml", site);
-	write("policies/s.toml", header + row);
+	write("policies/s.toml", header + row_text);
 	auto policy = load(path("site.toml"), path("policies"));
 	ASSERT_TRUE(policy) << policy.error().message;
 	EXPECT_EQ(policy->title, "T");
 
 	std::string other = header;
 	other.replace(other.find("\"T\""), 3, "\"beside\"");
-	write("s.toml", other + row);
+	write("s.toml", other + row_text);
 	policy = load(path("site.toml"), path("policies"));
 	ASSERT_TRUE(policy) << policy.error().message;
 	EXPECT_EQ(policy->title, "beside");
@@ -243,14 +244,14 @@ TEST_F(Reading, TheMatrixBesideTheSiteComesFirst)
 TEST_F(Reading, ASiteFileMayHaveTheScenariosName)
 {
 	write("s.toml", site);
-	write("policies/s.toml", header + row);
+	write("policies/s.toml", header + row_text);
 	EXPECT_TRUE(load(path("s.toml"), path("policies")));
 }
 
 TEST_F(Reading, NoMatrix)
 {
 	write("site.toml", site);
-	write("policies/ss.toml", header + row);
+	write("policies/ss.toml", header + row_text);
 	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
 		  path("site.toml") +
 			  ":2:12: error: there is no matrix \"s\"\n    2 | scenario = \"s\"\n      |            ^\n"
@@ -268,7 +269,7 @@ const std::string with_edge = "format = 1\nscenario = \"s\"\noptional = [\"a\"]\
 TEST_F(Reading, HostServicesAreFoundAsMatricesAre)
 {
 	write("site.toml", with_edge);
-	write("s.toml", header + row);
+	write("s.toml", header + row_text);
 	const std::string missing = message_of(load(path("site.toml"), path("policies")));
 	EXPECT_EQ(missing, path("site.toml") +
 				   ":7:1: error: there is no matrix \"host-services\"\n    7 | [edge]\n"
@@ -289,7 +290,7 @@ TEST_F(Reading, HostServicesAreFoundAsMatricesAre)
 TEST_F(Reading, WithoutAnEdgeNoHostServicesAreRead)
 {
 	write("site.toml", site);
-	write("s.toml", header + row);
+	write("s.toml", header + row_text);
 	write("host-services.toml", "nonsense");
 	EXPECT_TRUE(load(path("site.toml"), path("policies")));
 }
@@ -330,7 +331,7 @@ TEST_F(Reading, HostServicesThatShipWithWeir)
 TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
 {
 	write("site.toml", site);
-	write("s.toml", header + row);
+	write("s.toml", header + row_text);
 	const auto policy = load(path("site.toml"), path("policies"));
 	ASSERT_TRUE(policy) << policy.error().message;
 	const Row &bound = policy->rows.front().row;
@@ -347,7 +348,7 @@ TEST_F(Reading, ARowKnowsItsPlaceBehindBind)
 TEST_F(Reading, AMatrixThatCannotBeReadIsNotPassedOver)
 {
 	write("site.toml", site);
-	write("policies/s.toml", header + row);
+	write("policies/s.toml", header + row_text);
 	std::filesystem::create_directory(path("s.toml"));
 	EXPECT_EQ(message_of(load(path("site.toml"), path("policies"))),
 		  path("s.toml") + ": error: is a directory\n  give a file");

@@ -29,7 +29,7 @@ BoundRow row(const std::string &id)
 	return out;
 }
 
-BoundPolicy policy()
+BoundPolicy windows_policy()
 {
 	BoundPolicy out{"s", "T", {{"/c", {"node"}, true}}, {row("a"), row("b")}, {}};
 	out.windows = {{"installation", 3600, {row("http@node"), row("https@node")}},
@@ -85,7 +85,7 @@ std::string refusal(const Result<BoundPolicy> &result, Exit code = Exit::policy)
 
 TEST(Window, ItsRowsComeBehindAllOthersWithTheirEnd)
 {
-	const BoundPolicy after = opened(policy(), request("installation", 1800));
+	const BoundPolicy after = opened(windows_policy(), request("installation", 1800));
 	EXPECT_THAT(told(after), ElementsAre("a", "b", "http@node+1800", "https@node+1800"));
 	EXPECT_EQ(after.rows[2].window, "installation");
 	EXPECT_EQ(after.windows[0].rows[0].deadline, 0u); // may be opened again
@@ -102,29 +102,30 @@ TEST(Window, ItsRowsComeBehindAllOthersWithTheirEnd)
 
 TEST(Window, OfWhatTheSiteDoesNotAllow)
 {
-	EXPECT_EQ(refusal(open_window(policy(), request("instalation", 60))),
+	EXPECT_EQ(refusal(open_window(windows_policy(), request("instalation", 60))),
 		  "the policy in force has no window \"instalation\"\n  did you mean \"installation\"?");
-	EXPECT_EQ(refusal(open_window(policy(), request("x", 60))),
+	EXPECT_EQ(refusal(open_window(windows_policy(), request("x", 60))),
 		  "the policy in force has no window \"x\"\n  there are: installation, key-negotiation");
-	BoundPolicy none = policy();
+	BoundPolicy none = windows_policy();
 	none.windows.clear();
 	EXPECT_EQ(refusal(open_window(none, request("x", 60))),
 		  "the policy in force has no window \"x\"\n  a site allows one: [windows.x]");
-	EXPECT_EQ(refusal(open_window(policy(), request("key-negotiation", 601))),
+	EXPECT_EQ(refusal(open_window(windows_policy(), request("key-negotiation", 601))),
 		  "10m1s is longer than the site allows for \"key-negotiation\"\n  open it for at most 10m");
-	EXPECT_TRUE(open_window(policy(), request("key-negotiation", 600)));
-	EXPECT_EQ(refusal(open_window(policy(), request("installation", 0)), Exit::usage),
+	EXPECT_TRUE(open_window(windows_policy(), request("key-negotiation", 600)));
+	EXPECT_EQ(refusal(open_window(windows_policy(), request("installation", 0)), Exit::usage),
 		  "a window of no time is none\n  say how long, such as: --for 30m");
 	WindowRequest silent = request("installation", 60);
 	for (const char *reason : {"", "a\nb", "\x1b[2J", "\xff"}) {
 		silent.reason = reason;
-		EXPECT_TRUE(refusal(open_window(policy(), silent), Exit::usage).starts_with("the reason ")) << reason;
+		EXPECT_TRUE(refusal(open_window(windows_policy(), silent), Exit::usage).starts_with("the reason "))
+			<< reason;
 	}
 }
 
 TEST(Window, AnOverlappingOneExtendsNothing)
 {
-	const BoundPolicy open = opened(policy(), request("installation", 1800));
+	const BoundPolicy open = opened(windows_policy(), request("installation", 1800));
 	EXPECT_EQ(refusal(open_window(open, request("installation", 3600, 60))),
 		  "the window \"installation\" is open already, by alice: because\n"
 		  "  close it, or give it another end with --extend");
@@ -135,7 +136,7 @@ TEST(Window, AnOverlappingOneExtendsNothing)
 
 TEST(Window, ExtendingReplacesTheEnd)
 {
-	const BoundPolicy open = opened(policy(), request("installation", 1800));
+	const BoundPolicy open = opened(windows_policy(), request("installation", 1800));
 	const BoundPolicy later = opened(open, extension("installation", 3600, 600));
 	EXPECT_THAT(told(later), ElementsAre("a", "b", "http@node+4200", "https@node+4200"));
 	const BoundPolicy sooner = opened(open, extension("installation", 60, 600));
@@ -156,9 +157,9 @@ TEST(Window, WhatIsNotOpenIsNotExtended)
 {
 	constexpr const char *message = "the window \"installation\" is not open: there is nothing to extend\n"
 					"  open it without --extend";
-	EXPECT_EQ(refusal(open_window(policy(), extension("installation", 60, 0))), message);
+	EXPECT_EQ(refusal(open_window(windows_policy(), extension("installation", 60, 0))), message);
 	// Nor what has expired, even where its rows were not taken out yet.
-	const BoundPolicy open = opened(policy(), request("installation", 60));
+	const BoundPolicy open = opened(windows_policy(), request("installation", 60));
 	EXPECT_EQ(refusal(open_window(open, extension("installation", 60, 60))), message);
 	const auto closed = close_window(open, "installation", "alice", "done", today);
 	EXPECT_EQ(refusal(open_window(closed.value(), extension("installation", 60, 1))), message);
@@ -166,7 +167,7 @@ TEST(Window, WhatIsNotOpenIsNotExtended)
 
 TEST(Window, OpenedAgainAfterItExpired)
 {
-	const BoundPolicy open = opened(policy(), request("installation", 60));
+	const BoundPolicy open = opened(windows_policy(), request("installation", 60));
 	const BoundPolicy again = opened(open, request("installation", 60, 60));
 	EXPECT_THAT(told(again), ElementsAre("a", "b", "http@node+120", "https@node+120"));
 	EXPECT_EQ(again.openings.size(), 2u);
@@ -177,7 +178,7 @@ TEST(Window, OpenedAgainAfterItExpired)
 TEST(Window, Closed)
 {
 	const BoundPolicy both =
-		opened(opened(policy(), request("installation", 1800)), request("key-negotiation", 600));
+		opened(opened(windows_policy(), request("installation", 1800)), request("key-negotiation", 600));
 	const auto after = close_window(both, "installation", "carol", "done", today + 7);
 	ASSERT_TRUE(after) << after.error().message;
 	EXPECT_THAT(told(*after), ElementsAre("a", "b", "key@node+600"));
@@ -195,7 +196,7 @@ TEST(Window, Closed)
 TEST(Window, ExpiresAtItsEndAndNotBefore)
 {
 	const BoundPolicy both =
-		opened(opened(policy(), request("installation", 1800)), request("key-negotiation", 600));
+		opened(opened(windows_policy(), request("installation", 1800)), request("key-negotiation", 600));
 	EXPECT_FALSE(without_expired(both, booted + 600 * second - 1));
 	const auto one = without_expired(both, booted + 600 * second);
 	ASSERT_TRUE(one);
@@ -204,17 +205,17 @@ TEST(Window, ExpiresAtItsEndAndNotBefore)
 	EXPECT_FALSE(without_expired(*one, booted + 600 * second));
 	const auto none = without_expired(*one, ~std::uint64_t{0});
 	ASSERT_TRUE(none);
-	EXPECT_EQ(canonical(*none).substr(0, canonical(policy()).size() - 1),
-		  canonical(policy()).substr(0, canonical(policy()).size() - 1));
-	EXPECT_FALSE(without_expired(policy(), ~std::uint64_t{0}));
+	EXPECT_EQ(canonical(*none).substr(0, canonical(windows_policy()).size() - 1),
+		  canonical(windows_policy()).substr(0, canonical(windows_policy()).size() - 1));
+	EXPECT_FALSE(without_expired(windows_policy(), ~std::uint64_t{0}));
 	EXPECT_THAT(open_now(both, booted + 600 * second), testing::SizeIs(1));
 	EXPECT_THAT(open_now(both, booted + 1800 * second), IsEmpty());
 }
 
 TEST(CarriedWindow, KeepsItsEnd)
 {
-	const BoundPolicy old = opened(policy(), request("installation", 1800));
-	BoundPolicy fresh = policy();
+	const BoundPolicy old = opened(windows_policy(), request("installation", 1800));
+	BoundPolicy fresh = windows_policy();
 	fresh.rows = {row("c")};
 	fresh.windows[0].rows = {row("other@node")}; // as the new policy has it
 	const BoundPolicy after = carry_windows(old, fresh, booted + 60 * second, today + 60);
@@ -229,8 +230,8 @@ TEST(CarriedWindow, KeepsItsEnd)
 
 TEST(CarriedWindow, NoLongerThanTheNewPolicyAllows)
 {
-	const BoundPolicy old = opened(policy(), request("installation", 1800));
-	BoundPolicy fresh = policy();
+	const BoundPolicy old = opened(windows_policy(), request("installation", 1800));
+	BoundPolicy fresh = windows_policy();
 	fresh.windows[0].longest = 600;
 	const BoundPolicy after = carry_windows(old, fresh, booted + 60 * second, today);
 	EXPECT_THAT(told(after), ElementsAre("a", "b", "http@node+660", "https@node+660"));
@@ -243,8 +244,8 @@ TEST(CarriedWindow, NoLongerThanTheNewPolicyAllows)
 
 TEST(CarriedWindow, IsClosedWhereTheNewPolicyHasNone)
 {
-	const BoundPolicy old = opened(policy(), request("installation", 1800));
-	BoundPolicy fresh = policy();
+	const BoundPolicy old = opened(windows_policy(), request("installation", 1800));
+	BoundPolicy fresh = windows_policy();
 	fresh.windows.erase(fresh.windows.begin());
 	const BoundPolicy after = carry_windows(old, fresh, booted + 60 * second, today + 60);
 	EXPECT_THAT(told(after), ElementsAre("a", "b"));
@@ -253,26 +254,27 @@ TEST(CarriedWindow, IsClosedWhereTheNewPolicyHasNone)
 	EXPECT_EQ(after.openings[0].closed_by, "weir apply");
 	EXPECT_EQ(after.openings[0].closed_reason, "the policy that was applied has no such window");
 	// A third policy that has it again does not open it.
-	EXPECT_THAT(told(carry_windows(after, policy(), booted + 61 * second, today + 61)), ElementsAre("a", "b"));
+	EXPECT_THAT(told(carry_windows(after, windows_policy(), booted + 61 * second, today + 61)),
+		    ElementsAre("a", "b"));
 }
 
 TEST(CarriedWindow, NotWhatIsOver)
 {
-	const BoundPolicy expired = opened(policy(), request("installation", 60));
-	EXPECT_THAT(told(carry_windows(expired, policy(), booted + 60 * second, today)), ElementsAre("a", "b"));
+	const BoundPolicy expired = opened(windows_policy(), request("installation", 60));
+	EXPECT_THAT(told(carry_windows(expired, windows_policy(), booted + 60 * second, today)), ElementsAre("a", "b"));
 	const auto closed = close_window(expired, "installation", "alice", "done", today);
-	const BoundPolicy after = carry_windows(closed.value(), policy(), booted + 1, today);
+	const BoundPolicy after = carry_windows(closed.value(), windows_policy(), booted + 1, today);
 	EXPECT_THAT(told(after), ElementsAre("a", "b"));
 	EXPECT_EQ(after.openings.size(), 1u); // the history stays
 	const BoundPolicy extended =
-		opened(opened(policy(), request("installation", 60)), extension("installation", 120, 30));
-	EXPECT_THAT(told(carry_windows(extended, policy(), booted + 40 * second, today)),
+		opened(opened(windows_policy(), request("installation", 60)), extension("installation", 120, 30));
+	EXPECT_THAT(told(carry_windows(extended, windows_policy(), booted + 40 * second, today)),
 		    ElementsAre("a", "b", "http@node+150", "https@node+150")); // once
 }
 
 TEST(WindowHistory, IsBoundAndForgetsTheOldestThatIsOver)
 {
-	BoundPolicy now = opened(policy(), request("installation", 3600));
+	BoundPolicy now = opened(windows_policy(), request("installation", 3600));
 	for (std::uint64_t round = 0; round < 40; round++) {
 		now = opened(now, request("key-negotiation", 1, 10 * round));
 		now = without_expired(now, booted + (10 * round + 1) * second).value();
@@ -281,14 +283,14 @@ TEST(WindowHistory, IsBoundAndForgetsTheOldestThatIsOver)
 	EXPECT_EQ(now.openings[0].window, "installation"); // it is open, however long since
 	EXPECT_EQ(now.openings[1].opened, today + 250LL * 1'000'000'000);
 	EXPECT_EQ(now.openings.back().opened, today + 390LL * 1'000'000'000);
-	const BoundPolicy after = carry_windows(now, policy(), booted + 400 * second, today);
+	const BoundPolicy after = carry_windows(now, windows_policy(), booted + 400 * second, today);
 	EXPECT_EQ(after.openings.size(), most_openings);
 	EXPECT_THAT(told(after), ElementsAre("a", "b", "http@node+3600", "https@node+3600"));
 }
 
 TEST(WindowHistory, ThereAndBack)
 {
-	BoundPolicy now = opened(policy(), request("installation", 3600));
+	BoundPolicy now = opened(windows_policy(), request("installation", 3600));
 	now = close_window(now, "installation", "carol", "done \"early\"", today + 5).value();
 	now = opened(now, request("key-negotiation", 60, 10));
 	const auto back = from_canonical(canonical(now));
@@ -303,15 +305,15 @@ TEST(WindowHistory, ThereAndBack)
 
 TEST(ApprovedText, DoesNotChangeByItself)
 {
-	const std::string approved = approved_text(policy());
-	EXPECT_EQ(approved, canonical(policy()));
-	const BoundPolicy open = opened(policy(), request("installation", 3600));
+	const std::string approved = approved_text(windows_policy());
+	EXPECT_EQ(approved, canonical(windows_policy()));
+	const BoundPolicy open = opened(windows_policy(), request("installation", 3600));
 	EXPECT_EQ(approved_text(open), approved);
 	EXPECT_EQ(approved_text(close_window(open, "installation", "a", "b", 1).value()), approved);
-	BoundPolicy longer = policy();
+	BoundPolicy longer = windows_policy();
 	longer.windows[0].longest++;
 	EXPECT_NE(approved_text(longer), approved);
-	BoundPolicy wider = policy();
+	BoundPolicy wider = windows_policy();
 	wider.windows[0].rows[0].peers = {*Prefix::parse("0.0.0.0/0")};
 	EXPECT_NE(approved_text(wider), approved);
 }
