@@ -9,7 +9,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr unsigned rounds = 60;
+constexpr unsigned connect_rounds = 60;
 constexpr int connections = 40; ///< of a turn
 
 double connect_and_close(const test::Endpoint &end)
@@ -35,7 +35,7 @@ void register_connect()
 			[address = std::string(address)]() -> Turn {
 				return [end = test::Endpoint(address, served_port)] { return connect_and_close(end); };
 			},
-			rounds);
+			connect_rounds);
 }
 
 } // namespace weir::bench

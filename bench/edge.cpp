@@ -18,7 +18,7 @@ namespace {
 
 using namespace test;
 
-constexpr unsigned rounds = 40;
+constexpr unsigned gate_rounds = 40;
 constexpr int repeat = 20'000;
 constexpr std::uint16_t closed_port = 23, here = 40'000;
 constexpr const char *forger = "198.51.100.9";
@@ -144,11 +144,11 @@ Turns by_flows()
 
 void register_edge()
 {
-	register_turns("edge/xdp", xdp, rounds);
-	register_turns("edge/in", tc_in, rounds);
-	register_turns("edge/out", tc_out, rounds);
-	register_turns("edge/rows", by_rows, rounds);
-	register_turns("edge/flows", by_flows, rounds);
+	register_turns("edge/xdp", xdp, gate_rounds);
+	register_turns("edge/in", tc_in, gate_rounds);
+	register_turns("edge/out", tc_out, gate_rounds);
+	register_turns("edge/rows", by_rows, gate_rounds);
+	register_turns("edge/flows", by_flows, gate_rounds);
 }
 
 } // namespace weir::bench

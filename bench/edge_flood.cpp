@@ -22,9 +22,9 @@ namespace {
 
 using namespace test;
 
-constexpr unsigned rounds = 20;
+constexpr unsigned flood_rounds = 20;
 constexpr double turn_ns = 40e6; ///< a turn lasts so long
-constexpr int batch = 256;
+constexpr int flood_batch = 256;
 
 struct Flood {
 	std::uint8_t protocol;
@@ -85,7 +85,7 @@ double send(const weir_flood &sender, const Bytes &frame)
 		options.data_size_in = static_cast<__u32>(frame.size());
 		options.repeat = 20'000;
 		options.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
-		options.batch_size = batch;
+		options.batch_size = flood_batch;
 		if (bpf_prog_test_run_opts(bpf_program__fd(sender.progs.forge), &options) != 0)
 			raise("BPF_PROG_TEST_RUN on live frames");
 	}
@@ -144,7 +144,7 @@ void register_flood()
 						});
 					return turns;
 				},
-				rounds);
+				flood_rounds);
 }
 
 } // namespace weir::bench

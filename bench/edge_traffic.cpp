@@ -21,7 +21,7 @@ namespace {
 
 using namespace test;
 
-constexpr unsigned rounds = 40;
+constexpr unsigned stream_rounds = 40;
 constexpr std::size_t block = 256 << 10;
 constexpr std::size_t turn_bytes = 8 << 20;
 
@@ -132,7 +132,7 @@ void register_stream(const std::string &name, Client client, char what)
 	};
 	register_turns(name,
 		       {"none", "empty", "empty-tc", "weir-1", "weir-100000", "weir-tc-1", "nftables-1", "iptables-1"},
-		       spot, prepare, rounds);
+		       spot, prepare, stream_rounds);
 }
 
 } // namespace

@@ -16,7 +16,7 @@
 namespace weir::bench {
 namespace {
 
-constexpr unsigned rounds = 60;
+constexpr unsigned traffic_rounds = 60;
 constexpr int stream_block = 256 << 10;
 constexpr int stream_blocks = 32; ///< of a turn: 8 MiB
 constexpr int datagrams = 400;    ///< of a turn
@@ -67,10 +67,10 @@ void register_traffic()
 {
 	register_turns(
 		"stream", main_places(),
-		[]() -> Turn { return [fd = connected(SOCK_STREAM)] { return stream(fd->get()); }; }, rounds);
+		[]() -> Turn { return [fd = connected(SOCK_STREAM)] { return stream(fd->get()); }; }, traffic_rounds);
 	register_turns(
 		"datagram", main_places(),
-		[]() -> Turn { return [fd = connected(SOCK_DGRAM)] { return send_datagrams(fd->get()); }; }, rounds);
+		[]() -> Turn { return [fd = connected(SOCK_DGRAM)] { return send_datagrams(fd->get()); }; }, traffic_rounds);
 }
 
 } // namespace weir::bench

@@ -22,7 +22,7 @@ namespace {
 
 using namespace test;
 
-void check(bool good, const std::string &what)
+void must(bool good, const std::string &what)
 {
 	if (!good)
 		throw std::runtime_error(what);
@@ -31,11 +31,11 @@ void check(bool good, const std::string &what)
 Fd bound(int family, int type, const std::string &address, std::uint16_t port)
 {
 	Fd fd(::socket(family, type | SOCK_CLOEXEC, 0));
-	check(static_cast<bool>(fd), "socket");
+	must(static_cast<bool>(fd), "socket");
 	const int on = 1;
 	::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	const Endpoint end(address, port);
-	check(::bind(fd.get(), end.get(), end.size) == 0, "bind");
+	must(::bind(fd.get(), end.get(), end.size) == 0, "bind");
 	return fd;
 }
 
@@ -43,7 +43,7 @@ Fd bound(int family, int type, const std::string &address, std::uint16_t port)
 void serve(const std::string &address)
 {
 	const Fd tcp = bound(AF_INET, SOCK_STREAM, address, served_port);
-	check(::listen(tcp.get(), 1024) == 0, "listen");
+	must(::listen(tcp.get(), 1024) == 0, "listen");
 	for (;;) {
 		Fd peer(::accept4(tcp.get(), nullptr, nullptr, SOCK_CLOEXEC));
 		// Most are over at once: those don't get a thread.
@@ -109,7 +109,7 @@ World::World() : lab_(std::make_unique<Lab>())
 		const std::string name = "weir-" + std::to_string(rows);
 		const kernel::Where where{lab_->bpffs(), name};
 		const auto applied = kernel::apply(where, policy_of(rows, lab_->cgroup(name)), false);
-		check(applied.has_value(), applied ? "" : applied.error().message);
+		must(applied.has_value(), applied ? "" : applied.error().message);
 	}
 	const std::string outside = lab_->cgroup("outside");
 	servers_.emplace_back(Spot{lab_->researcher(), outside}, [](Channel &) { serve(researcher4); });
@@ -119,7 +119,7 @@ World::World() : lab_(std::make_unique<Lab>())
 		hold_by_nftables(host, rows);
 	}
 	const Spot beside = lab_->beside_node();
-	check(eventually([&] {
+	must(eventually([&] {
 		      return run_at(beside, [] {
 				     const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
 				     const Endpoint end(researcher4, served_port);
@@ -142,7 +142,7 @@ World::~World()
 void World::attach_empty(const std::string &cgroup)
 {
 	empty_ = weir_empty__open_and_load();
-	check(empty_ != nullptr, "the empty programs do not load");
+	must(empty_ != nullptr, "the empty programs do not load");
 	const Fd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	bpf_program *const programs[] = {empty_->progs.empty_connect4,    empty_->progs.empty_connect6,
 					 empty_->progs.empty_sendmsg4,    empty_->progs.empty_sendmsg6,
@@ -150,7 +150,7 @@ void World::attach_empty(const std::string &cgroup)
 					 empty_->progs.empty_ingress};
 	for (std::size_t i = 0; i < links_.size(); ++i) {
 		links_[i] = bpf_program__attach_cgroup(programs[i], directory.get());
-		check(links_[i] != nullptr, "an empty program does not attach");
+		must(links_[i] != nullptr, "an empty program does not attach");
 	}
 }
 
@@ -169,7 +169,7 @@ void World::hold_by_nftables(int host, unsigned rows)
 			      "  iif lo accept\n  ct state established,related accept\n }}\n}}\n",
 			      researcher4, served_port);
 	const auto done = execute({"/usr/sbin/nft", "-f", "-"}, script, {host, ""}, Millis(60'000));
-	check(done.status == 0, "nft: " + done.err);
+	must(done.status == 0, "nft: " + done.err);
 }
 
 Spot World::spot(const std::string &what)
