@@ -155,11 +155,11 @@ TEST_F(WindowsTest, AtItsEndConnectionsAreCutAndRowsGo)
 {
 	fake().cut.connections = {"TCP 192.0.2.2:4711 - 203.0.113.7:443"};
 	open("installation");
-	set_end("installation", 20 * ms);
+	set_end("installation", 300 * ms);
 	fake().tallies = {9};
 	tick();
 	pollfd timer{windows_->fd(), POLLIN, 0};
-	ASSERT_EQ(::poll(&timer, 1, 1000), 1) << "the timer of the end";
+	ASSERT_EQ(::poll(&timer, 1, 10000), 1) << "the timer of the end";
 	EXPECT_LE(boot(), fake().policy.openings.back().deadline + 500 * ms);
 	windows_->look(*records_);
 	EXPECT_EQ(::poll(&timer, 1, 0), 0) << "it is no busy loop";
