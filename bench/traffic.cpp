@@ -70,7 +70,8 @@ void register_traffic()
 		[]() -> Turn { return [fd = connected(SOCK_STREAM)] { return stream(fd->get()); }; }, traffic_rounds);
 	register_turns(
 		"datagram", main_places(),
-		[]() -> Turn { return [fd = connected(SOCK_DGRAM)] { return send_datagrams(fd->get()); }; }, traffic_rounds);
+		[]() -> Turn { return [fd = connected(SOCK_DGRAM)] { return send_datagrams(fd->get()); }; },
+		traffic_rounds);
 }
 
 } // namespace weir::bench

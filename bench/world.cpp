@@ -120,14 +120,14 @@ World::World() : lab_(std::make_unique<Lab>())
 	}
 	const Spot beside = lab_->beside_node();
 	must(eventually([&] {
-		      return run_at(beside, [] {
-				     const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
-				     const Endpoint end(researcher4, served_port);
-				     const bool up = fd && ::connect(fd.get(), end.get(), end.size) == 0;
-				     return std::string(up ? "up" : "down");
-			     }) == "up";
-	      }),
-	      "the servers do not come up");
+		     return run_at(beside, [] {
+				    const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+				    const Endpoint end(researcher4, served_port);
+				    const bool up = fd && ::connect(fd.get(), end.get(), end.size) == 0;
+				    return std::string(up ? "up" : "down");
+			    }) == "up";
+	     }),
+	     "the servers do not come up");
 }
 
 World::~World()

@@ -73,7 +73,8 @@ enum weir_reason {
 #define WEIR_SCOPES 8u /* cgroups that one policy can name; its edge is one of them, the last */
 
 /* refused + observed = reported + merged + summed + lost, on every processor, at every moment but inside the
- * program. */
+ * program. Those of WEIR_REASON_NONE count no attempts but packets that a row of a window admitted: `observed`, and then
+ * `merged` or `summed`. */
 struct weir_counter {
 	__u64 refused;  /* attempts refused */
 	__u64 observed; /* attempts let through because the policy only observes */
@@ -132,17 +133,20 @@ enum weir_merge_table {
 	WEIR_MERGE_EDGE = 0,      /* of the edge gate: anybody on the network can fill it */
 	WEIR_MERGE_ATTEMPTS = 1,  /* of the gates of cgroups */
 	WEIR_MERGE_PROCESSES = 2, /* of those, when that was full: by process, whoever the peers are */
-	WEIR_MERGE_TABLES = 3,
+	/* Of packet gate and edge: what rows with a deadline admit, which are those of windows. Each packet is counted, the
+	 * first one, too, and both ways together: direction and port are those of the row that was asked. */
+	WEIR_MERGE_ADMITTED = 3,
+	WEIR_MERGE_TABLES = 4,
 };
 
 struct weir_merge_key {
 	__u8 local[16];
 	__u8 remote[16]; /* both zero: of several peers */
-	__u64 cookie;     /* of the socket, where no process is known; 0 at the edge */
+	__u64 cookie; /* of the socket, where no process is known; 0 at the edge */
 	__u32 ifindex;
-	__u32 pid;        /* as in struct weir_event */
+	__u32 pid; /* as in struct weir_event */
 	__u32 generation;
-	__u16 port;       /* of the service: local of what comes in, remote of what goes out; EtherType if not IP */
+	__u16 port; /* of the service: local of what comes in, remote of what goes out; EtherType if not IP */
 	__u8 protocol;
 	__u8 gate;
 	__u8 direction;
@@ -154,13 +158,15 @@ struct weir_merge_key {
 };
 
 struct weir_merge {
-	__u64 count; /* after the first one, which was reported */
+	__u64 count; /* after the first one, which was reported; of what was admitted: packets, all of them */
 	__u64 first; /* monotonic clock, ns; of those that were counted */
 	__u64 last;
 	__u32 uid;
 	__u32 gid;
 	__u64 cgroup; /* as in struct weir_event; 0 at the edge */
 	char comm[WEIR_COMM_SIZE];
+	__u32 row; /* that admitted; WEIR_NO_ROW of a refusal */
+	__u32 zero;
 };
 
 #define WEIR_MERGES 4096u /* of each table */
@@ -189,28 +195,28 @@ struct weir_line {
 
 enum weir_image_flags {
 	WEIR_IMAGE_OBSERVE = 1, /* report, refuse nothing */
-	WEIR_IMAGE_EDGE = 2,    /* the policy has an edge: the packet gate refuses what passes by other interfaces */
+	WEIR_IMAGE_EDGE = 2, /* the policy has an edge: the packet gate refuses what passes by other interfaces */
 	WEIR_IMAGE_DEADLINES = 4, /* some rows end: only then is the clock read */
-	WEIR_IMAGE_JOURNAL = 8,   /* some rows need the journal: only then is the lease looked at */
+	WEIR_IMAGE_JOURNAL = 8, /* some rows need the journal: only then is the lease looked at */
 };
 
 struct weir_header {
 	__u32 magic;
 	__u32 format;
-	__u32 generation;     /* 1 and up, one more with each publication of an instance */
-	__u32 flags;          /* enum weir_image_flags */
-	__u32 protocols;      /* first line of each part */
+	__u32 generation; /* 1 and up, one more with each publication of an instance */
+	__u32 flags; /* enum weir_image_flags */
+	__u32 protocols; /* first line of each part */
 	__u32 lengths4;
 	__u32 lengths6;
 	__u32 addresses;
-	__u32 address_mask;   /* buckets - 1; a power of two less one */
+	__u32 address_mask; /* buckets - 1; a power of two less one */
 	__u32 cells;
 	__u32 cell_mask;
 	__u32 rows;
 	__u32 tallies;
 	__u32 row_count;
-	__u32 default4;       /* address class of 0.0.0.0/0 */
-	__u32 default6;       /* address class of ::/0 */
+	__u32 default4; /* address class of 0.0.0.0/0 */
+	__u32 default6; /* address class of ::/0 */
 };
 
 #define WEIR_ETHERTYPES 4u
@@ -218,18 +224,18 @@ struct weir_header {
 /* line 1 */
 struct weir_trailer {
 	__u8 digest[WEIR_DIGEST_SIZE];
-	__u32 lines;           /* of the whole image */
-	__u32 text;            /* first line of the text */
-	__u32 text_size;       /* bytes */
+	__u32 lines; /* of the whole image */
+	__u32 text; /* first line of the text */
+	__u32 text_size; /* bytes */
 	__u32 scope_count;
-	__u32 open_loopback;   /* bit n: scope n admits what travels by loopback without a row */
+	__u32 open_loopback; /* bit n: scope n admits what travels by loopback without a row */
 	__u16 ethertypes[WEIR_ETHERTYPES]; /* that pass the edge besides IPv4, IPv6 and ARP; 0 = none */
 	__u32 zero;
 };
 
 /* 8 in a line. Line: protocols + (scope * 2 + direction) * 32 + protocol / 8. */
 struct weir_protocol {
-	__u32 pages;       /* line of the first-level page, 0 = the protocol has no ports: one class for all */
+	__u32 pages; /* line of the first-level page, 0 = the protocol has no ports: one class for all */
 	__u32 first_class; /* port class = first_class + what the page says; 0 = no row has this protocol */
 };
 
@@ -263,19 +269,20 @@ struct weir_cell {
 
 enum weir_row_flags {
 	WEIR_ROW_KERNEL = 1, /* only packets that the kernel itself makes, with hop limit 255 or the group's own */
-	WEIR_ROW_USER = 2,   /* only of sockets that this user made */
+	WEIR_ROW_USER = 2, /* only of sockets that this user made */
 	WEIR_ROW_JOURNAL = 4, /* only while the journal is written: struct weir_lease */
 };
 
 /* 4 in a line. */
 struct weir_row {
 	__u64 deadline; /* boot clock (CLOCK_BOOTTIME), ns: it holds before that; 0: for good */
-	__u32 user;     /* uid in the initial user namespace, with WEIR_ROW_USER */
-	__u8 zones;     /* mask of enum weir_zone */
-	__u8 flags;     /* enum weir_row_flags */
+	__u32 user; /* uid in the initial user namespace, with WEIR_ROW_USER */
+	__u8 zones; /* mask of enum weir_zone */
+	__u8 flags; /* enum weir_row_flags */
 	__u8 zero[2];
 };
 #define WEIR_ROW_SLOTS 4u
+#define WEIR_MAX_ROWS 0x1000000u /* an answer has 24 bits for the row: ask.bpf.h */
 #define WEIR_TALLY_SLOTS 8u /* __u64 each, 8 in a line */
 
 /* Both hash tables: a key has two buckets, by the two halves of this (multiply, fold; constants are the
@@ -447,7 +454,7 @@ WEIR_ASSERT(sizeof(struct weir_event) == 144);
 WEIR_ASSERT(sizeof(struct weir_flow_key) == 32);
 WEIR_ASSERT(sizeof(struct weir_owner) == 40);
 WEIR_ASSERT(sizeof(struct weir_merge_key) == 64);
-WEIR_ASSERT(sizeof(struct weir_merge) == 56);
+WEIR_ASSERT(sizeof(struct weir_merge) == 64);
 WEIR_ASSERT(sizeof(struct weir_edge_key) == 40);
 WEIR_ASSERT(sizeof(struct weir_edge_flow) == 16);
 WEIR_ASSERT(sizeof(struct weir_fragment_key) == 40);

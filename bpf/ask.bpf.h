@@ -8,11 +8,14 @@
 
 #include "bpf/verdict.bpf.h"
 
-/* The answer: generation of the image that judged << 32 | reason << 8 | these. */
+/* The answer: generation of the image that judged << 32 | reason or row << 8 | these. */
 #define WEIR_ANSWER_ALLOWED 1ull
 #define WEIR_ANSWER_OBSERVE 2ull
 /* By a row with a deadline, or that needs the journal: it is of this packet, and nobody keeps it for the next. */
 #define WEIR_ANSWER_ENDS 4ull
+/* By a row with a deadline, which stands in the place of the reason: what it admits is counted. */
+#define WEIR_ANSWER_WINDOW 8ull
+#define WEIR_ANSWER_WHY 0xffffff00ull
 
 static __always_inline __u32 answer_generation(__u64 answer)
 {
@@ -21,7 +24,21 @@ static __always_inline __u32 answer_generation(__u64 answer)
 
 static __always_inline __u8 answer_reason(__u64 answer)
 {
-	return (__u8)(answer >> 8);
+	return answer & WEIR_ANSWER_WINDOW ? WEIR_REASON_NONE : (__u8)(answer >> 8);
+}
+
+/* Only of one with WEIR_ANSWER_WINDOW. */
+static __always_inline __u32 answer_row(__u64 answer)
+{
+	return (__u32)(answer & WEIR_ANSWER_WHY) >> 8;
+}
+
+/* An answer, or what was one, turned into a refusal. */
+static __always_inline __u64 answer_refused(__u64 answer, __u32 reason)
+{
+	const __u64 kept = ~(WEIR_ANSWER_WHY | WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS | WEIR_ANSWER_WINDOW);
+
+	return (answer & kept) | (__u64)reason << 8;
 }
 
 /* May it be kept for the packets that follow? */
@@ -47,6 +64,21 @@ static __always_inline __u64 circumstances(__u32 direction, __u32 protocol, __u3
 {
 	return (__u64)port | (__u64)protocol << 16 | (__u64)direction << 24 | (__u64)zone << 32 |
 	       (__u64)from_kernel << 40;
+}
+
+static __always_inline __u32 circumstances_port(__u64 what)
+{
+	return what & 0xffff;
+}
+
+static __always_inline __u32 circumstances_protocol(__u64 what)
+{
+	return (what >> 16) & 255;
+}
+
+static __always_inline __u32 circumstances_direction(__u64 what)
+{
+	return (what >> 24) & 1;
 }
 
 /*

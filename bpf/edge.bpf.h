@@ -96,7 +96,7 @@ static __always_inline void allow(struct passage *p)
 
 static __always_inline void refuse(struct passage *p, __u32 reason)
 {
-	p->answer = (p->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) | reason << 8;
+	p->answer = answer_refused(p->answer, reason);
 }
 
 /* Whose a packet is nobody knows here: the edge's rows have no users. */
@@ -574,6 +574,24 @@ static __always_inline int report(void *ctx, struct passage *p)
 	return key.verdict;
 }
 
+/* What a row of a window admitted: its connection, of an ICMP error the one that it quotes. */
+static __noinline void note_admitted(void *ctx, const struct passage *p)
+{
+	const struct weir_owner *owner = owner_of(ctx, p->direction);
+	struct weir_merge_key key;
+
+	make_merge_key(&key, p, interface_of(ctx), owner);
+	if (p->packet.error) {
+		weir_copy16((__u32 *)key.local, (const __u32 *)p->key.local);
+		weir_copy16((__u32 *)key.remote, (const __u32 *)p->key.remote);
+	}
+	key.port = circumstances_port(p->asked);
+	key.protocol = circumstances_protocol(p->asked);
+	key.direction = circumstances_direction(p->asked);
+	key.verdict = WEIR_ALLOW;
+	count_admitted(&key, owner, 0, answer_row(p->answer), p->now);
+}
+
 /*
  * Judges the frame of `p`, which was all zero but for direction, length and `many`, and going out `connected` and
  * whether the socket is the kernel's, in `own`. WEIR_ALLOW, or WEIR_REFUSE; what is refused has been reported.
@@ -594,8 +612,11 @@ static __always_inline int judge_frame(void *ctx, struct passage *p)
 	} else {
 		refuse(p, WEIR_REASON_NO_POLICY);
 	}
-	if (allowed(p))
+	if (allowed(p)) {
+		if (p->answer & WEIR_ANSWER_WINDOW)
+			note_admitted(ctx, p);
 		return WEIR_ALLOW;
+	}
 	if (p->unwritten)
 		refuse(p, WEIR_REASON_JOURNAL);
 	return report(ctx, p);

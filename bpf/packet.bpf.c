@@ -29,7 +29,7 @@ struct judgement {
 	__u32 direction;  /* of travel */
 	__u32 kernel;     /* no process made the packet, and it can't have come from beyond this link */
 	__u32 unwritten;  /* a row that was asked needs the journal */
-	__u32 zero;
+	__u32 asked;      /* what weir_ask() was asked last: the lower half of circumstances() */
 	struct bpf_sock *sk;
 	struct weir_packet packet;
 };
@@ -41,7 +41,7 @@ static __always_inline int allowed(const struct judgement *j)
 
 static __always_inline void refuse(struct judgement *j, __u32 reason)
 {
-	j->answer = (j->answer & ~(0xff00ull | WEIR_ANSWER_ALLOWED | WEIR_ANSWER_ENDS)) | reason << 8;
+	j->answer = answer_refused(j->answer, reason);
 }
 
 /* With an edge, each interface of the host is one that the edge gate holds, or its traffic is refused here. A socket of
@@ -76,6 +76,7 @@ static __always_inline void ask_about(struct judgement *j, __u32 direction, cons
 	}
 	j->answer = weir_ask((__u64)remote[1] << 32 | remote[0], (__u64)remote[3] << 32 | remote[2],
 			     circumstances(direction, protocol, port, j->zone, kernel), maker_of(owner));
+	j->asked = (__u32)circumstances(direction, protocol, port, 0, 0);
 	j->unwritten |= lacks_journal(j->answer);
 }
 
@@ -184,6 +185,8 @@ static __always_inline void judge_error(struct __sk_buff *skb, __u64 cookie, str
 	direction = (flow->state & WEIR_STATE_ROLE) == WEIR_ROLE_OPENER ? WEIR_OUT : WEIR_IN;
 	ask_about(j, direction, remote, quoted.protocol, direction == WEIR_OUT ? quoted.remote_port : quoted.local_port,
 		  0);
+	if (j->answer & WEIR_ANSWER_WINDOW) /* it is counted with that flow, and not as one to who sent the error */
+		weir_copy16(j->packet.remote, remote);
 }
 
 static __always_inline void judge_flow(struct __sk_buff *skb, __u64 cookie, struct judgement *j)
@@ -308,6 +311,33 @@ static __noinline int report(struct __sk_buff *skb, const struct judgement *j)
 	return weir_report(&attempt, owner);
 }
 
+/* What a row of a window admits: its connection, which need not be opened the way that this packet goes. */
+static __noinline void note_admitted(struct __sk_buff *skb, const struct judgement *j)
+{
+	struct weir_merge_key key = {.gate = WEIR_GATE_PACKET, .verdict = WEIR_ALLOW, .operation = WEIR_OP_PACKET};
+	struct weir_owner *owner = 0;
+	struct bpf_sock *sk = skb->sk;
+	__u64 cgroup = 0;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk) {
+		cgroup = bpf_sk_cgroup_id(sk);
+		owner = bpf_sk_storage_get(&owners, sk, 0, 0);
+	}
+	weir_copy16((__u32 *)key.local, j->packet.local);
+	weir_copy16((__u32 *)key.remote, j->packet.remote);
+	key.ifindex = j->ifindex;
+	key.generation = answer_generation(j->answer);
+	key.port = circumstances_port(j->asked);
+	key.protocol = circumstances_protocol(j->asked);
+	key.direction = circumstances_direction(j->asked);
+	key.scope = (__u8)scope;
+	key.pid = owner ? owner->pid : 0;
+	key.cookie = key.pid ? 0 : bpf_get_socket_cookie(skb);
+	count_admitted(&key, owner, cgroup, answer_row(j->answer), bpf_ktime_get_ns());
+}
+
 /* Does it travel as what its header says that it is? A raw socket writes the version that it likes, and is sent to
  * where its own family's address leads. */
 static __always_inline int same_family(const struct __sk_buff *skb, const struct weir_packet *packet)
@@ -346,8 +376,11 @@ static __always_inline int judge_packet(struct __sk_buff *skb, __u32 direction)
 		refuse(&j, reason);
 	else
 		judge_parsed(skb, sk, &j);
-	if (allowed(&j))
+	if (allowed(&j)) {
+		if (j.answer & WEIR_ANSWER_WINDOW)
+			note_admitted(skb, &j);
 		return 1;
+	}
 	if (j.unwritten)
 		refuse(&j, WEIR_REASON_JOURNAL);
 	return report(skb, &j);

@@ -10,16 +10,6 @@
 
 #include "bpf/report_merged.bpf.h"
 
-#define CROWDED_NS 20000000ull /* a table that is full is full for the next ones, too: it is tried again after that */
-
-/* Until when, by the monotonic clock, this processor tries no new entry in the table of attempts. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} crowded __weak SEC(".maps");
-
 /* All of the key but what the gate has filled in: port, protocol, gate, direction, reason, verdict, operation. */
 static __always_inline void complete(struct weir_attempt *attempt, const struct weir_owner *owner)
 {
@@ -68,7 +58,7 @@ static __always_inline int weir_report(struct weir_attempt *attempt, const struc
 {
 	struct weir_counter *counter;
 	__u64 now = bpf_ktime_get_ns();
-	__u32 slot = WEIR_MERGE_ATTEMPTS, first = 0;
+	__u32 slot = WEIR_MERGE_ATTEMPTS, which = CROWDED_ATTEMPTS;
 	__u64 *full_until;
 	void *table;
 	int counted;
@@ -83,7 +73,7 @@ static __always_inline int weir_report(struct weir_attempt *attempt, const struc
 			count_one(counter, lost);
 		return verdict_of(attempt);
 	}
-	full_until = bpf_map_lookup_elem(&crowded, &first);
+	full_until = bpf_map_lookup_elem(&crowded, &which);
 	counted =
 		count_in(table, &attempt->like, owner, attempt->cgroup, counter, now, full_until && *full_until <= now);
 	if (counted < 0) {

@@ -18,9 +18,9 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 	struct weir_question question = {
 		.remote = {(__u32)remote_high, remote_high >> 32, (__u32)remote_low, remote_low >> 32},
 		.scope = scope,
-		.direction = (what >> 24) & 1,
-		.protocol = (what >> 16) & 255,
-		.port = what & 0xffff,
+		.direction = circumstances_direction(what),
+		.protocol = circumstances_protocol(what),
+		.port = circumstances_port(what),
 		.zone = (what >> 32) & 255,
 		.from_kernel = (what >> 40) & 1,
 		.user = user,
@@ -47,9 +47,10 @@ __attribute__((noinline)) __u64 weir_ask(__u64 remote_high, __u64 remote_low, __
 			question.remote[i] ^= nothing;
 		weir_decide(image, header, &question, &answer);
 	}
-	return (__u64)header->generation << 32 | (__u64)answer.reason << 8 |
+	return (__u64)header->generation << 32 |
+	       (answer.window ? (__u64)answer.row << 8 & WEIR_ANSWER_WHY : (__u64)answer.reason << 8) |
 	       (header->flags & WEIR_IMAGE_OBSERVE ? WEIR_ANSWER_OBSERVE : 0) | (answer.ends ? WEIR_ANSWER_ENDS : 0) |
-	       (answer.verdict == WEIR_ALLOW ? WEIR_ANSWER_ALLOWED : 0);
+	       (answer.window ? WEIR_ANSWER_WINDOW : 0) | (answer.verdict == WEIR_ALLOW ? WEIR_ANSWER_ALLOWED : 0);
 }
 
 char LICENSE[] __weak SEC("license") = "GPL";

@@ -52,6 +52,7 @@ struct weir_answer {
 	__u32 reason;
 	__u32 row;
 	__u32 ends; /* the row has a deadline, or needs the journal: the answer holds for this packet only */
+	__u32 window; /* it has a deadline: it is a window's */
 };
 
 /* Lines as the parts of the image see them. */
@@ -302,6 +303,7 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 	answer->verdict = WEIR_REFUSE;
 	answer->row = WEIR_NO_ROW;
 	answer->ends = 0;
+	answer->window = 0;
 
 	port_class = weir_port_class(image, header, q);
 	if (port_class) {
@@ -322,7 +324,8 @@ static __always_inline void weir_decide(void *image, const struct weir_header *h
 				continue;
 			}
 			holds = &line->row[row % WEIR_ROW_SLOTS];
-			answer->ends = holds->deadline != 0 || (holds->flags & WEIR_ROW_JOURNAL);
+			answer->window = holds->deadline != 0;
+			answer->ends = answer->window || (holds->flags & WEIR_ROW_JOURNAL);
 			tallies = image_line(image, header->tallies + row / WEIR_TALLY_SLOTS);
 			if (tallies)
 				__sync_fetch_and_add(&tallies->tally[row % WEIR_TALLY_SLOTS], 1);

@@ -9,7 +9,7 @@ namespace {
 
 using Table = EdgeGate::Table;
 
-constexpr std::uint64_t long_ago = 1, far_ahead = ~0ULL;
+constexpr std::uint64_t long_ago = 1, much_later = ~0ULL;
 
 std::uint64_t boot_clock()
 {
@@ -39,7 +39,7 @@ BoundPolicy window(std::uint64_t deadline)
 
 class EdgeDeadline : public EdgeSuite {
 protected:
-	static void SetUpTestSuite() { set_up(window(far_ahead)); }
+	static void SetUpTestSuite() { set_up(window(much_later)); }
 
 	/// The generation stays the same, as it does when a deadline comes: what was kept by it would go on.
 	static void publish(std::uint64_t deadline) { gate().publish(compile(window(deadline)).value()); }
@@ -49,7 +49,7 @@ protected:
 		for (const auto hook : ingress)
 			for (const bool v6 : {false, true}) {
 				gate().forget();
-				publish(far_ahead);
+				publish(much_later);
 				check(hook, v6 ? in6 : in4, v6 ? out6 : out4);
 			}
 	}
@@ -123,12 +123,12 @@ TEST_F(EdgeDeadline, LaterPartsEndWithIt)
 					      .fragment = static_cast<std::uint16_t>(units | (more ? 0x2000U : 0U))},
 					     payload));
 			};
-			publish(far_ahead);
+			publish(much_later);
 			admitted(way, part(0, true));
 			admitted(way, part(4, true));
 			publish(long_ago);
 			refused(way, part(8, false), WEIR_REASON_CLOSED);
-			publish(far_ahead);
+			publish(much_later);
 			admitted(way, part(8, false));
 		}
 	});

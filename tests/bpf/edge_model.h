@@ -57,9 +57,12 @@ public:
 	weir_reason judge(const Packet &p)
 	{
 		unwritten_ = false;
+		window_.reset();
 		const auto reason = judge_by_rows(p);
 		return reason != WEIR_REASON_NONE && unwritten_ ? WEIR_REASON_JOURNAL : reason;
 	}
+	/// Of the packet that was judged last, and admitted: the row, when it has a deadline.
+	[[nodiscard]] std::optional<std::uint32_t> window() const { return window_; }
 	bool journal = true; ///< it is written
 
 	Table opened, accepted;
@@ -85,6 +88,9 @@ private:
 		const auto answer = evaluate(policy_, q);
 		unwritten_ = unwritten_ || answer.reason == WEIR_REASON_JOURNAL;
 		asked_.reset();
+		window_.reset();
+		if (answer.row != WEIR_NO_ROW && policy_.rows[answer.row].deadline != 0)
+			window_ = answer.row;
 		if (answer.row != WEIR_NO_ROW &&
 		    (policy_.rows[answer.row].deadline != 0 || policy_.rows[answer.row].row.needs_journal))
 			asked_ = {flow, rows};
@@ -124,6 +130,7 @@ private:
 	std::uint32_t generation_ = 0;
 	std::optional<std::pair<Flow, Direction>>
 		asked_; ///< the last question, when a row that ends or needs the journal said yes
+	std::optional<std::uint32_t> window_; ///< the row that said yes to the last question, when it has a deadline
 	std::map<PartsKey, Parts> parts_;
 };
 

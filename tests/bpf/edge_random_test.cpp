@@ -283,7 +283,7 @@ protected:
 TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 {
 	Talk talk(GetParam());
-	unsigned generation = 0, admitted = 0, refused = 0, answers = 0, ended = 0, closed = 0;
+	unsigned generation = 0, admitted = 0, by_window = 0, refused = 0, answers = 0, ended = 0, closed = 0;
 	unsigned unwritten = 0;
 	write_journal(true);
 	for (int round = 0; round < many(60, 6); ++round) {
@@ -327,6 +327,17 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 							<< text_of(hook) << " " << said;
 					}
 				}
+				const auto row = meant == WEIR_REASON_NONE ? model_.window() : std::nullopt;
+				by_window += row ? 1 : 0;
+				for (auto *gate : {&xdp_, &tc_}) {
+					const auto counted = gate->take_admitted();
+					ASSERT_EQ(counted.size(), row ? 1U : 0U) << said;
+					if (row) {
+						ASSERT_EQ(counted[0].second.row, *row) << said;
+						ASSERT_EQ(counted[0].second.count, 1U) << said;
+						ASSERT_EQ(counted[0].first.generation, generation) << said;
+					}
+				}
 				(meant == WEIR_REASON_NONE ? admitted : refused) += 1;
 				closed += meant == WEIR_REASON_CLOSED ? 1 : 0;
 				unwritten += meant == WEIR_REASON_JOURNAL ? 1 : 0;
@@ -338,13 +349,15 @@ TEST_P(EdgeAgainstModel, SaysTheSameOfEveryPacket)
 	EXPECT_GT(admitted, static_cast<unsigned>(many(2000, 100)));
 	EXPECT_GT(refused, static_cast<unsigned>(many(2000, 100)));
 	EXPECT_GT(answers, static_cast<unsigned>(many(800, 30)));
+	EXPECT_GT(by_window, static_cast<unsigned>(many(200, 0)));
 	EXPECT_GT(ended, static_cast<unsigned>(many(15, 0)));
 	EXPECT_GE(closed, static_cast<unsigned>(many(200, 0)));
 	EXPECT_GE(unwritten, static_cast<unsigned>(many(200, 0)));
 	for (auto *gate : {&xdp_, &tc_}) {
 		const auto sum = gate->counters();
 		EXPECT_EQ(sum.refused, refused);
-		EXPECT_EQ(sum.reported + sum.merged + sum.summed + sum.lost, refused);
+		EXPECT_EQ(sum.observed, by_window);
+		EXPECT_EQ(sum.reported + sum.merged + sum.summed + sum.lost, refused + by_window);
 	}
 }
 

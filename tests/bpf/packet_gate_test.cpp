@@ -99,7 +99,7 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 {
 	std::optional<Gates> gates;
 	std::map<std::uint8_t, unsigned> said_so;
-	unsigned allowed = 0, refused = 0, generation = 0;
+	unsigned allowed = 0, by_window = 0, refused = 0, generation = 0;
 	for (int round = 0; round < 30; ++round) {
 		BoundPolicy policy = maker.policy(25);
 		policy.scopes.resize(1);
@@ -144,8 +144,10 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 			ASSERT_EQ(events.size(), meant.allowed ? 0U : 1U) << said;
 			allowed += meant.allowed ? 1 : 0;
 			refused += meant.allowed ? 0 : 1;
-			if (meant.allowed)
+			if (meant.allowed) {
+				by_window += meant.row != WEIR_NO_ROW && policy.rows[meant.row].deadline != 0 ? 1 : 0;
 				continue;
+			}
 			const auto &event = events.front();
 			EXPECT_EQ(event.reason, meant.reason) << said;
 			++said_so[event.reason];
@@ -163,13 +165,18 @@ void PacketGate::decides_as_the_rows_say(Maker maker, bool conditions)
 	EXPECT_EQ(said_so[WEIR_REASON_USER] > 50, conditions);
 	EXPECT_EQ(said_so[WEIR_REASON_CLOSED] > 50, conditions);
 	EXPECT_EQ(said_so[WEIR_REASON_JOURNAL] > 10, conditions);
-	std::uint64_t counted = 0, reported = 0;
+	std::uint64_t counted = 0, observed = 0, reported = 0, summed = 0;
 	for (const auto &counter : gates->counters()) {
-		counted += counter.refused + counter.observed;
+		counted += counter.refused;
+		observed += counter.observed;
 		reported += counter.reported + counter.lost;
+		summed += counter.summed;
 	}
 	EXPECT_EQ(counted, refused);
 	EXPECT_EQ(reported, refused);
+	EXPECT_EQ(by_window > 50, conditions);
+	EXPECT_EQ(observed, by_window);
+	EXPECT_EQ(summed, by_window) << "without a table";
 }
 
 TEST_P(PacketGate, DecidesAsTheRowsSay)

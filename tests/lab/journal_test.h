@@ -151,7 +151,10 @@ protected:
 	{
 		weir_counter sum{};
 		const auto counters = kernel::read_counters({lab().bpffs(), lab().instance}).value();
-		for (const auto &each : counters) {
+		for (std::size_t i = 0; i < counters.size(); ++i) {
+			const auto &each = counters[i];
+			if (!kernel::is_of_refusals(i))
+				continue;
 			sum.refused += each.refused;
 			sum.reported += each.reported;
 			sum.merged += each.merged;

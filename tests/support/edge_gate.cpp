@@ -78,8 +78,10 @@ EdgeGate::EdgeGate(const Options &options) : options_(options)
 	bpf_map__set_max_entries(skeleton_->maps.opened, options.flows);
 	bpf_map__set_max_entries(skeleton_->maps.accepted, options.flows);
 	checked(weir_edge__load(skeleton_), "load");
-	if (options.merges != 0)
-		put_merges();
+	if (options.merges != 0) {
+		merges_ = put_table(WEIR_MERGE_EDGE);
+		admitted_ = put_table(WEIR_MERGE_ADMITTED);
+	}
 	ring_ = ring_buffer__new(
 		bpf_map__fd(skeleton_->maps.events),
 		[](void *self, void *data, std::size_t) {
@@ -193,21 +195,29 @@ std::vector<std::pair<weir_merge_key, weir_merge>> EdgeGate::merged() const
 	return entries_of<weir_merge_key, weir_merge>(merges_.get());
 }
 
-void EdgeGate::put_merges()
+Fd EdgeGate::put_table(weir_merge_table slot)
 {
-	merges_ = Fd(checked(bpf_map_create(BPF_MAP_TYPE_HASH, "test_merges", sizeof(weir_merge_key),
-					    sizeof(weir_merge), options_.merges, nullptr),
-			     "bpf_map_create"));
-	const __u32 slot = 0;
-	const int fd = merges_.get();
-	checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.merges), &slot, &fd, 0), "merges");
+	Fd table(checked(bpf_map_create(BPF_MAP_TYPE_HASH, "test_merges", sizeof(weir_merge_key), sizeof(weir_merge),
+					options_.merges, nullptr),
+			 "bpf_map_create"));
+	const __u32 key = slot;
+	const int fd = table.get();
+	checked(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.merges), &key, &fd, 0), "merges");
+	return table;
 }
 
 std::vector<std::pair<weir_merge_key, weir_merge>> EdgeGate::take_merged()
 {
-	const Fd old = std::exchange(merges_, Fd{});
-	put_merges();
+	const Fd old = std::exchange(merges_, put_table(WEIR_MERGE_EDGE));
 	return entries_of<weir_merge_key, weir_merge>(old.get());
+}
+
+std::vector<std::pair<weir_merge_key, weir_merge>> EdgeGate::take_admitted()
+{
+	auto entries = entries_of<weir_merge_key, weir_merge>(admitted_.get());
+	if (!entries.empty()) // the kernel waits for a while when it replaces one
+		admitted_ = put_table(WEIR_MERGE_ADMITTED);
+	return entries;
 }
 
 int EdgeGate::table(Table table) const

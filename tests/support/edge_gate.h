@@ -31,7 +31,8 @@ public:
 		std::uint32_t zone = zone_network;
 		std::uint32_t link_header = 14;
 		std::uint32_t flows = WEIR_EDGE_FLOWS; ///< bound of each table of flows
-		std::uint32_t merges = WEIR_MERGES;    ///< bound of the table of like refusals; 0: there is none
+		std::uint32_t merges =
+			WEIR_MERGES; ///< bound of the tables of like refusals, and of what was admitted; 0: there are none
 	};
 	/// In a network namespace of its own, which the calling thread stays in; without an image until publish().
 	/// Throws when the kernel refuses.
@@ -57,6 +58,8 @@ public:
 	[[nodiscard]] std::vector<std::pair<weir_merge_key, weir_merge>> merged() const;
 	/// Puts an empty table in the place of that of like refusals, and gives what the old one held.
 	std::vector<std::pair<weir_merge_key, weir_merge>> take_merged();
+	/// The same of the table of what rows of windows admit.
+	std::vector<std::pair<weir_merge_key, weir_merge>> take_admitted();
 
 	enum class Table : std::uint8_t { opened, accepted };
 	[[nodiscard]] std::vector<std::pair<weir_edge_key, weir_edge_flow>> flows(Table) const;
@@ -68,13 +71,13 @@ public:
 
 private:
 	[[nodiscard]] int table(Table) const;
-	void put_merges();
+	Fd put_table(weir_merge_table);
 
 	weir_edge *skeleton_ = nullptr;
 	::ring_buffer *ring_ = nullptr;
 	std::vector<weir_event> events_;
 	Options options_;
-	Fd merges_;
+	Fd merges_, admitted_;
 	std::uint32_t ifindex_ = 0;
 };
 

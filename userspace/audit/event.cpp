@@ -23,12 +23,18 @@ bool has_ports(std::uint8_t protocol)
 	       protocol == ip_udplite;
 }
 
-/// What a record has that stands for many refusals.
+/// What a record has that stands for many packets.
 struct Many {
 	const weir_merge_key &key;
 	const weir_merge &merge;
 	std::int64_t to_wall;
+	const Admission *admission = nullptr; ///< none: they were refused, or would have been
 };
+
+bool is_admission(const Many *many)
+{
+	return many != nullptr && many->admission != nullptr;
+}
 
 /// :: or ::ffff:0.0.0.0.
 bool is_unknown(const std::uint8_t *address)
@@ -130,8 +136,8 @@ void append_icmp(std::string &out, std::uint8_t protocol, std::uint16_t source, 
 /// Of many that are alike only the type is kept. 0 is an echo reply, or a message that was not read.
 void append_icmp(std::string &out, const weir_merge_key &key)
 {
-	const bool was_read = key.reason == WEIR_REASON_NO_ROW || key.reason == WEIR_REASON_NO_FLOW ||
-			      key.reason == WEIR_REASON_KERNEL;
+	const bool was_read = key.reason == WEIR_REASON_NONE || key.reason == WEIR_REASON_NO_ROW ||
+			      key.reason == WEIR_REASON_NO_FLOW || key.reason == WEIR_REASON_KERNEL;
 	if (key.port > 255 || (key.port == 0 && !was_read))
 		return;
 	append_field(out, ",\"icmp\":{\"type\":", key.port);
@@ -157,7 +163,7 @@ void append_hex(std::string &out, const std::uint8_t *bytes, std::size_t size)
 	}
 }
 
-void append_network(std::string &out, const weir_event &event)
+void append_network(std::string &out, const weir_event &event, const Many *many)
 {
 	out.append(event.direction == WEIR_OUT ? ",\"network\":{\"direction\":\"egress\""
 					       : ",\"network\":{\"direction\":\"ingress\"");
@@ -172,7 +178,19 @@ void append_network(std::string &out, const weir_event &event)
 	}
 	if (event.length != 0)
 		append_field(out, ",\"bytes\":", event.length);
+	if (is_admission(many))
+		append_field(out, ",\"packets\":", many->merge.count);
 	out.push_back('}');
+}
+
+/// What was attempted, and what came of it.
+void append_verdict(std::string &out, const weir_event &event)
+{
+	out.append(",\"operation\":\"").append(operation_name(event.operation));
+	out.append("\",\"reason\":\"").append(reason_name(event.reason));
+	out.append(event.verdict == WEIR_REFUSE ? "\",\"verdict\":\"refused\"" : "\",\"verdict\":\"observed\"");
+	if (event.operation == WEIR_OP_UDP_CONNECT)
+		out.append(",\"data_sent\":false");
 }
 
 void append_weir(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
@@ -181,13 +199,12 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 {
 	out.append(",\"weir\":{\"instance\":");
 	append_quoted(out, instance);
-	out.append(",\"gate\":\"").append(gate_name(event.gate));
-	out.append("\",\"operation\":\"").append(operation_name(event.operation));
-	out.append("\",\"reason\":\"").append(reason_name(event.reason));
-	out.append(event.verdict == WEIR_REFUSE ? "\",\"verdict\":\"refused\"" : "\",\"verdict\":\"observed\"");
-	if (event.operation == WEIR_OP_UDP_CONNECT)
-		out.append(",\"data_sent\":false");
-	if (many != nullptr)
+	out.append(",\"gate\":\"").append(gate_name(event.gate)).append("\"");
+	if (is_admission(many))
+		out.append(",\"verdict\":\"admitted\"");
+	else
+		append_verdict(out, event);
+	if (many != nullptr && !is_admission(many))
 		append_field(out, ",\"count\":", many->merge.count);
 	if (number)
 		append_field(out, ",\"kernel_sequence\":", *number);
@@ -197,6 +214,11 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 		out.append(",\"row\":null");
 	else
 		append_field(out, ",\"row\":", event.row);
+	if (is_admission(many) && !many->admission->window.empty()) {
+		out.append(",\"window\":{\"name\":");
+		append_quoted(out, many->admission->window);
+		out.push_back('}');
+	}
 	if (event.generation != 0 && many == nullptr) {
 		out.append(",\"policy\":{\"digest\":\"");
 		append_hex(out, event.digest, sizeof(event.digest));
@@ -234,9 +256,20 @@ void append_weir(std::string &out, const weir_event &event, const Enrichment &mo
 	out.push_back('}');
 }
 
-void append_violation(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
-		      std::string_view row_id, std::int64_t unix_ns, const Many *many,
-		      std::optional<std::uint64_t> number = {})
+/// A sentence, as event.reason has it.
+std::string reason_of(const weir_event &event, const Many *many)
+{
+	if (!is_admission(many))
+		return reason_sentence(event.reason);
+	const auto &[row, window] = *many->admission;
+	if (row.empty())
+		return "a row of a window admitted it";
+	return std::string("row ").append(row).append(" of window ").append(window).append(" admitted it");
+}
+
+void append_attempt(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
+		    std::string_view row_id, std::int64_t unix_ns, const Many *many,
+		    std::optional<std::uint64_t> number = {})
 {
 	const bool leaves = event.direction == WEIR_OUT;
 	const auto *source = leaves ? event.local : event.remote;
@@ -249,10 +282,13 @@ void append_violation(std::string &out, const weir_event &event, const Enrichmen
 	begin_record(out, unix_ns);
 	out.append(R"(,"event":{"kind":"event","category":["network"],"type":["connection",)");
 	out.append(event.verdict == WEIR_REFUSE ? "\"denied\"" : "\"allowed\"");
-	out.append("],\"action\":\"").append(operation_name(event.operation));
+	out.append("],\"action\":\"");
+	out.append(is_admission(many) ? "window_connection" : operation_name(event.operation));
 	// Of the observer's work: ECS's own example of a firewall that blocks has "success".
-	out.append("\",\"outcome\":\"success\",\"reason\":\"").append(reason_sentence(event.reason));
-	out.append(R"(","provider":"weir","dataset":"weir.violation")");
+	out.append("\",\"outcome\":\"success\",\"reason\":");
+	append_quoted(out, reason_of(event, many));
+	out.append(R"(,"provider":"weir","dataset":)");
+	out.append(is_admission(many) ? R"("weir.admission")" : R"("weir.violation")");
 	if (many != nullptr) {
 		out.append(",\"start\":\"");
 		append_time(out, static_cast<std::int64_t>(many->merge.first) + many->to_wall);
@@ -261,7 +297,7 @@ void append_violation(std::string &out, const weir_event &event, const Enrichmen
 		out.push_back('"');
 	}
 	out.push_back('}');
-	append_network(out, event);
+	append_network(out, event, many);
 	// Of many, the port of the side that does not serve is not one port.
 	const bool shows_source = ports && ((!leaves && many == nullptr) || source_port != 0);
 	append_endpoint(out, "source", source, source_port, shows_source);
@@ -277,6 +313,14 @@ void append_violation(std::string &out, const weir_event &event, const Enrichmen
 	out.append("}\n");
 }
 
+/// Two processors may have noted their times in the other order.
+weir_merge in_order(weir_merge merge)
+{
+	if (merge.first > merge.last)
+		std::swap(merge.first, merge.last);
+	return merge;
+}
+
 } // namespace
 
 std::uint16_t ethertype_of(const weir_event &event)
@@ -289,8 +333,8 @@ std::uint16_t ethertype_of(const weir_event &event)
 void append_json(std::string &out, const weir_event &event, const Enrichment &more, std::string_view instance,
 		 std::string_view row_id, std::int64_t to_wall, std::optional<std::uint64_t> number)
 {
-	append_violation(out, event, more, instance, row_id, static_cast<std::int64_t>(event.time) + to_wall, nullptr,
-			 number);
+	append_attempt(out, event, more, instance, row_id, static_cast<std::int64_t>(event.time) + to_wall, nullptr,
+		       number);
 }
 
 weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
@@ -300,7 +344,7 @@ weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
 	std::memcpy(event.local, key.local, sizeof(event.local));
 	std::memcpy(event.remote, key.remote, sizeof(event.remote));
 	event.generation = key.generation;
-	event.row = WEIR_NO_ROW;
+	event.row = key.reason == WEIR_REASON_NONE ? merge.row : WEIR_NO_ROW;
 	event.pid = key.pid;
 	event.uid = merge.uid;
 	event.gid = merge.gid;
@@ -322,12 +366,19 @@ weir_event event_of(const weir_merge_key &key, const weir_merge &merge)
 void append_merged_json(std::string &out, const weir_merge_key &key, const weir_merge &merge, const Enrichment &more,
 			std::string_view instance, std::int64_t to_wall)
 {
-	weir_merge ordered = merge; // two processors may have noted their times in the other order
-	ordered.first = std::min(merge.first, merge.last);
-	ordered.last = std::max(merge.first, merge.last);
+	const auto ordered = in_order(merge);
 	const Many many{key, ordered, to_wall};
-	append_violation(out, event_of(key, merge), more, instance, "", static_cast<std::int64_t>(merge.last) + to_wall,
-			 &many);
+	append_attempt(out, event_of(key, merge), more, instance, "", static_cast<std::int64_t>(ordered.last) + to_wall,
+		       &many);
+}
+
+void append_admitted_json(std::string &out, const weir_merge_key &key, const weir_merge &merge, const Enrichment &more,
+			  const Admission &admission, std::string_view instance, std::int64_t to_wall)
+{
+	const auto ordered = in_order(merge);
+	const Many many{key, ordered, to_wall, &admission};
+	append_attempt(out, event_of(key, merge), more, instance, admission.row,
+		       static_cast<std::int64_t>(ordered.last) + to_wall, &many);
 }
 
 } // namespace weir::audit

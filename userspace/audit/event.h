@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Violation events: what comes out of the ring buffer, enriched, and as Elastic Common Schema JSON.
+// Violation events, and what windows admitted: what comes out of the kernel, enriched, and as Elastic Common Schema JSON.
 #pragma once
 
 #include "base/result.h"
@@ -18,9 +18,9 @@ namespace weir::audit {
 /// What user space adds to an event.
 struct Enrichment {
 	std::string executable{}; ///< /proc/PID/exe, "" when it is gone
-	std::string user{};       ///< name of the uid, "" when it has none
-	std::string cgroup{};     ///< path below the cgroup2 mount, "" when it is gone
-	std::string interface{};  ///< name of ifindex in weir's own network namespace, "" elsewhere
+	std::string user{}; ///< name of the uid, "" when it has none
+	std::string cgroup{}; ///< path below the cgroup2 mount, "" when it is gone
+	std::string interface{}; ///< name of ifindex in weir's own network namespace, "" elsewhere
 };
 
 /// Of a frame that is not IP: its EtherType, which stands where the service's port does (host order). 0: it is IP,
@@ -33,7 +33,7 @@ std::uint16_t ethertype_of(const weir_event &);
 void append_json(std::string &out, const weir_event &, const Enrichment &, std::string_view instance,
 		 std::string_view row_id, std::int64_t to_wall, std::optional<std::uint64_t> number = {});
 
-/// Refusals that are like one that was reported, as the event that stands for them: only what they have in common.
+/// Packets that are counted together, refused or admitted, as the event that stands for them: only what they have in common.
 /// Its time is that of the first of them, so that its process is looked up as of then.
 weir_event event_of(const weir_merge_key &, const weir_merge &);
 
@@ -42,7 +42,17 @@ weir_event event_of(const weir_merge_key &, const weir_merge &);
 void append_merged_json(std::string &out, const weir_merge_key &, const weir_merge &, const Enrichment &more,
 			std::string_view instance, std::int64_t to_wall);
 
-/// Refusals of which only the number is known: the table of like ones was full.
+/// The row of a window that admitted something; "" where nobody knows their names any more.
+struct Admission {
+	std::string_view row{};
+	std::string_view window{};
+};
+/// One line, newline included: packets that a row of a window admitted, of one connection or of several that are alike;
+/// their number, event.start and event.end. The entry is of WEIR_REASON_NONE, `more` that of event_of().
+void append_admitted_json(std::string &out, const weir_merge_key &, const weir_merge &, const Enrichment &more,
+			  const Admission &, std::string_view instance, std::int64_t to_wall);
+
+/// Refusals, or with WEIR_REASON_NONE admitted packets, of which only the number is known: the table of like ones was full.
 struct Summed {
 	std::uint8_t scope = 0;
 	std::uint8_t gate = 0;

@@ -80,7 +80,7 @@ void Chooser::learn(const Json &record)
 				learned_.insert(*address);
 }
 
-bool Chooser::admits_violation(const Json &record, bool strict) const
+bool Chooser::admits_attempt(const Json &record, bool strict) const
 {
 	const auto fits = [&](const std::string &wanted, std::initializer_list<const char *> path) {
 		return wanted.empty() || is(at(record, path), wanted);
@@ -144,8 +144,8 @@ bool Chooser::admits(const Json &record, std::string_view dataset, std::int64_t 
 		    return dataset.substr(prefix.size()) == each || is(at(record, {"event", "action"}), each);
 	    }))
 		return false;
-	if (dataset == "weir.violation")
-		return admits_violation(record, strict);
+	if (dataset == "weir.violation" || dataset == "weir.admission")
+		return admits_attempt(record, strict);
 	if (!filter_.chooses())
 		return true;
 	if (dataset == "weir.loss" && !strict)
@@ -154,7 +154,7 @@ bool Chooser::admits(const Json &record, std::string_view dataset, std::int64_t 
 	rest.row.clear();
 	rest.peers.clear();
 	rest.peer_name.clear();
-	if (rest.chooses()) // by what only refusals have
+	if (rest.chooses()) // by what only attempts have
 		return false;
 	if (dataset == "weir.policy")
 		return admits_change(record);

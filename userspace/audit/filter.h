@@ -17,9 +17,9 @@
 namespace weir::audit {
 
 /// The last part of event.dataset: "weir.violation", ...
-inline constexpr std::array<const char *, 11> kinds{"violation", "policy",    "window",  "name",
-						    "interface", "component", "journal", "checkpoint",
-						    "integrity", "loss",      "sink"};
+inline constexpr std::array<const char *, 12> kinds{"violation",  "admission", "policy",    "window",
+						    "name",       "interface", "component", "journal",
+						    "checkpoint", "integrity", "loss",      "sink"};
 /// "weir.policy", of those.
 bool is_kind(std::string_view dataset);
 
@@ -40,7 +40,7 @@ struct Filter {
 	std::vector<Prefix> peers{};
 	std::string peer_name{}; ///< in the rows, or in DNS; has the addresses that records of names have said, besides
 
-	/// True when it chooses among refusals, not only by time and kind.
+	/// True when it chooses among refusals and admissions, not only by time and kind.
 	[[nodiscard]] bool chooses() const
 	{
 		return !reason.empty() || !gate.empty() || !direction.empty() || pid || !process.empty() || to ||
@@ -59,7 +59,7 @@ public:
 	bool admits(const nlohmann::json &record, std::string_view dataset, std::int64_t time, bool strict);
 
 private:
-	bool admits_violation(const nlohmann::json &record, bool strict) const;
+	bool admits_attempt(const nlohmann::json &record, bool strict) const;
 	bool admits_change(const nlohmann::json &record) const;
 	bool admits_name(const nlohmann::json &record) const;
 	void learn(const nlohmann::json &record);

@@ -112,10 +112,12 @@ std::string sentence(const Json &record, std::string_view subject, bool color)
 			   subject, color && failed ? reset : "", text(record, "event.reason"));
 }
 
-/// " × 1234 in 0.98 s", of a record that stands for many.
+/// " × 1234 in 0.98 s", of a record that stands for many; " × 12 packets in 0.98 s".
 std::string times(const Json &record)
 {
-	const auto count = text(record, "weir.count");
+	auto count = text(record, "weir.count");
+	if (const auto packets = number(record, "network.packets"); packets != 0) // a window admitted them
+		count = fmt::format("{} packet{}", packets, packets == 1 ? "" : "s");
 	if (count.empty())
 		return "";
 	const auto start = parse_time(text(record, "event.start")), end = parse_time(text(record, "event.end"));
@@ -124,7 +126,8 @@ std::string times(const Json &record)
 	return fmt::format(" \u00d7 {} in {:.2f} s", count, static_cast<double>(*end - *start) / 1e9);
 }
 
-std::string violation(const Json &record, bool color)
+/// Refused, observed, or admitted by a window.
+std::string attempt(const Json &record, bool color)
 {
 	const auto verdict = text(record, "weir.verdict");
 	const auto operation = text(record, "weir.operation");
@@ -139,9 +142,9 @@ std::string violation(const Json &record, bool color)
 
 	// Out: the local end says little, and is often unknown. In: both ends do, and there may be no process.
 	std::string line = fmt::format("{} {}{:<8}{} {:<3} ", clock_of(text(record, "@timestamp")),
-				       !color                 ? ""
-				       : verdict == "refused" ? red
-							      : yellow,
+				       !color || verdict == "admitted" ? ""
+				       : verdict == "refused"          ? red
+								       : yellow,
 				       verdict.empty() ? "counted" : verdict, color ? reset : "", out ? "out" : "in");
 	const bool summed = !text(record, "weir.count_total").empty();
 	const bool has_ends = !summed && text(record, "weir.ethertype").empty();
@@ -154,12 +157,12 @@ std::string violation(const Json &record, bool color)
 		line += " " + flags;
 	line += "  " + text(record, "event.reason");
 	line += color ? dim : "";
-	line += fmt::format(" ({} gate, {}", text(record, "weir.gate"), operation);
+	line += fmt::format(" ({} gate{}{}", text(record, "weir.gate"), operation.empty() ? "" : ", ", operation);
 	if (at(record, "weir.data_sent") == Json(false))
 		line += ": sets a peer, no data was sent";
 	if (const auto name = text(record, "weir.interface.name"); !name.empty())
 		line += ", " + name;
-	if (const auto rule = text(record, "rule.id"); !rule.empty())
+	if (const auto rule = text(record, "rule.id"); !rule.empty() && verdict != "admitted")
 		line += ", row " + rule;
 	line += ")";
 	line += color ? reset : "";
@@ -248,8 +251,8 @@ Result<std::string> for_people(std::string_view json_line, bool color)
 	if (record.is_discarded())
 		return fail("not JSON");
 	const auto dataset = text(record, "event.dataset");
-	if (dataset == "weir.violation")
-		return violation(record, color);
+	if (dataset == "weir.violation" || dataset == "weir.admission")
+		return attempt(record, color);
 	if (dataset == "weir.loss")
 		return loss(record, color);
 	if (dataset == "weir.interface")

@@ -58,13 +58,16 @@ void begin_weir(std::string &out, std::string_view instance)
 
 void append_summed_json(std::string &out, const Summed &sum, std::string_view instance, std::int64_t unix_ns)
 {
+	const bool admitted = sum.reason == WEIR_REASON_NONE;
 	begin_record(out, unix_ns);
 	out.append(R"(,"event":{"kind":"event","category":["network"],"type":["connection")");
 	if (!sum.verdict.empty())
 		out.append(sum.verdict == "refused" ? ",\"denied\"" : ",\"allowed\"");
-	out.append("],\"action\":\"").append(operation_name(WEIR_OP_PACKET));
-	out.append("\",\"outcome\":\"success\",\"reason\":\"").append(reason_sentence(sum.reason));
-	out.append(R"(","provider":"weir","dataset":"weir.violation",)");
+	out.append("],\"action\":\"").append(admitted ? "window_connection" : operation_name(WEIR_OP_PACKET));
+	out.append("\",\"outcome\":\"success\",\"reason\":\"");
+	out.append(admitted ? "a row of a window admitted it" : reason_sentence(sum.reason));
+	out.append(R"(","provider":"weir","dataset":)")
+		.append(admitted ? R"("weir.admission",)" : R"("weir.violation",)");
 	if (sum.since != 0) {
 		out.append("\"start\":\"");
 		append_time(out, sum.since);
@@ -72,17 +75,22 @@ void append_summed_json(std::string &out, const Summed &sum, std::string_view in
 	}
 	out.append("\"end\":\"");
 	append_time(out, unix_ns);
-	out.append(sum.direction == WEIR_OUT ? "\"},\"network\":{\"direction\":\"egress\"}"
-					     : "\"},\"network\":{\"direction\":\"ingress\"}");
-	out.append(observer());
+	out.append(sum.direction == WEIR_OUT ? "\"},\"network\":{\"direction\":\"egress\""
+					     : "\"},\"network\":{\"direction\":\"ingress\"");
+	if (admitted)
+		append_field(out, ",\"packets\":", sum.count);
+	out.append("}").append(observer());
 	out.append(",\"weir\":{\"instance\":");
 	append_quoted(out, instance);
-	out.append(",\"gate\":\"").append(gate_name(sum.gate));
-	out.append("\",\"operation\":\"").append(operation_name(WEIR_OP_PACKET));
-	out.append("\",\"reason\":\"").append(reason_name(sum.reason)).append("\"");
+	out.append(",\"gate\":\"").append(gate_name(sum.gate)).append("\"");
+	if (!admitted) {
+		out.append(",\"operation\":\"").append(operation_name(WEIR_OP_PACKET));
+		out.append("\",\"reason\":\"").append(reason_name(sum.reason)).append("\"");
+	}
 	if (!sum.verdict.empty())
 		out.append(",\"verdict\":\"").append(sum.verdict).append("\"");
-	append_field(out, ",\"count\":", sum.count);
+	if (!admitted)
+		append_field(out, ",\"count\":", sum.count);
 	append_field(out, ",\"count_total\":", sum.total);
 	append_field(out, ",\"scope\":", sum.scope);
 	out.append("}}\n");

@@ -33,7 +33,8 @@ struct Refusals {
 };
 
 struct Sums {
-	weir_counter all{};
+	weir_counter all{}; ///< of refusals
+	std::uint64_t admitted = 0; ///< packets, by rows of windows
 	std::vector<Refusals> lines;
 };
 
@@ -46,6 +47,10 @@ Sums sums_of(const kernel::Counters &counters)
 				for (std::uint8_t reason = 0; reason < WEIR_REASONS; ++reason) {
 					const auto &count =
 						counters.at(weir_counter_index(scope, gate, direction, reason));
+					if (reason == WEIR_REASON_NONE) {
+						sums.admitted += count.observed;
+						continue;
+					}
 					if (count.refused + count.observed == 0)
 						continue;
 					sums.all.refused += count.refused;
@@ -211,6 +216,7 @@ ordered_json as_json(const kernel::State &state, const Context &context)
 		  {"summed", sums.all.summed},
 		  {"lost", sums.all.lost},
 		  {"by", refusals}}},
+		{"admitted_by_windows", sums.admitted},
 		{"problems", state.problems}};
 }
 
@@ -262,6 +268,9 @@ void print(const kernel::State &state, const Context &context)
 				 "merged, {} summed, {} lost\n",
 				 sums.all.refused, sums.all.observed, sums.all.reported, sums.all.merged,
 				 sums.all.summed, sums.all.lost);
+	if (sums.admitted != 0)
+		std::cout << fmt::format("{:>12}  packets admitted by rows of windows, which are recorded, too\n",
+					 sums.admitted);
 	for (const auto &line : sums.lines)
 		std::cout << fmt::format("{:>12}  {} gate, {}, {}: {}{}\n", line.count.refused + line.count.observed,
 					 audit::gate_name(line.gate), direction_name(line.direction),

@@ -358,6 +358,9 @@ Result<Image> compile(const BoundPolicy &policy, const CompileOptions &options)
 	if (policy.edge.ethertypes.size() > WEIR_ETHERTYPES)
 		return fail(Exit::policy, fmt::format("the edge lets {} EtherTypes pass\n  give it up to {}",
 						      policy.edge.ethertypes.size(), WEIR_ETHERTYPES));
+	if (policy.rows.size() > WEIR_MAX_ROWS)
+		return fail(Exit::policy, fmt::format("the policy has {} rows\n  give it up to {}", policy.rows.size(),
+						      WEIR_MAX_ROWS));
 	const auto ports = port_classes(policy.rows);
 	if (!ports)
 		return std::unexpected(ports.error());

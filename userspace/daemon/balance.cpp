@@ -11,15 +11,19 @@ namespace {
 
 using journal::Counted;
 
-/// Sums over scopes, directions and reasons.
-journal::PerGate<Counted> by_gate(const kernel::Counters &counters)
+struct ByGate {
+	journal::PerGate<Counted> refusals{}, admitted{};
+};
+
+/// Sums over scopes and directions; of refusals over all reasons, of what was admitted of the one that is none.
+ByGate by_gate(const kernel::Counters &counters)
 {
-	journal::PerGate<Counted> gates{};
+	ByGate gates;
 	for (std::size_t i = 0; i < counters.size(); ++i) {
 		const auto gate = i / (std::size_t{WEIR_DIRECTIONS} * WEIR_REASONS) % WEIR_GATES;
 		if (gate == WEIR_GATE_NONE)
 			continue;
-		auto &sums = gates.at(gate - 1);
+		auto &sums = (kernel::is_of_refusals(i) ? gates.refusals : gates.admitted).at(gate - 1);
 		const auto &one = counters[i];
 		sums.refused += one.refused;
 		sums.observed += one.observed;
@@ -57,6 +61,36 @@ void grow(std::uint64_t &since, std::uint64_t &total, std::uint64_t now)
 	total = now;
 }
 
+/// `anew`: other counters than those of the total.
+void grow(journal::PerGate<journal::GateSums> &gates, const journal::PerGate<Counted> &counted, bool anew)
+{
+	for (std::size_t i = 0; i < gates.size(); ++i) {
+		auto &since = gates[i].counted;
+		auto &total = gates[i].total;
+		if (anew)
+			total = {};
+		const auto &now = counted[i];
+		grow(since.refused, total.refused, now.refused);
+		grow(since.observed, total.observed, now.observed);
+		grow(since.reported, total.reported, now.reported);
+		grow(since.merged, total.merged, now.merged);
+		grow(since.summed, total.summed, now.summed);
+		grow(since.lost, total.lost, now.lost);
+	}
+}
+
+std::int64_t waiting(const journal::GateSums &sums)
+{
+	return sums.waiting +
+	       static_cast<std::int64_t>(sums.counted.to_be_recorded() - sums.recorded - sums.discarded - sums.missing);
+}
+
+std::int64_t in_hand(const journal::GateSums &sums)
+{
+	const auto &counted = sums.counted;
+	return sums.in_hand + static_cast<std::int64_t>(counted.judged() - counted.to_be_recorded() - counted.lost);
+}
+
 } // namespace
 
 void Balance::recall(std::string_view line, bool is_checkpoint)
@@ -81,8 +115,9 @@ void Balance::recall_sum(std::string_view line)
 	while (gate < WEIR_GATES && !behind(weir, R"(,"gate":")").starts_with(audit::gate_name(gate)))
 		gate++;
 	const auto reason_text = behind(weir, R"(,"reason":")");
-	std::uint8_t reason = 1;
-	while (reason < WEIR_REASONS && reason_text.substr(0, reason_text.find('"')) != audit::reason_name(reason))
+	std::uint8_t reason = line.contains(R"("dataset":"weir.admission")") ? WEIR_REASON_NONE : 1;
+	while (reason != WEIR_REASON_NONE && reason < WEIR_REASONS &&
+	       reason_text.substr(0, reason_text.find('"')) != audit::reason_name(reason))
 		reason++;
 	const auto scope = number_of(behind(weir, R"(,"scope":)"));
 	if (gate == WEIR_GATES || reason == WEIR_REASONS || scope >= WEIR_SCOPES)
@@ -101,8 +136,10 @@ std::uint64_t Balance::begin(const std::string &ring, std::uint64_t next)
 			stated(*last);
 			was_rebooted_ = boot_of(last->ring) != boot_of(ring);
 		}
-		for (std::size_t i = 0; i < now_.gates.size(); ++i)
+		for (std::size_t i = 0; i < now_.gates.size(); ++i) {
 			now_.gates[i].recorded = recalled_.recorded()[i];
+			now_.admitted[i].recorded = recalled_.admitted()[i];
+		}
 		const bool same_ring = now_.ring == ring || !recalled_.last();
 		if (same_ring && recalled_.next() == next + 1)
 			in_hand_then_ = next;
@@ -121,53 +158,33 @@ std::uint64_t Balance::begin(const std::string &ring, std::uint64_t next)
 void Balance::count(const kernel::Counters &counters, const std::string &id)
 {
 	const auto gates = by_gate(counters);
-	for (std::size_t i = 0; i < gates.size(); ++i) {
-		auto &since = now_.gates[i].counted;
-		auto &total = now_.gates[i].total;
-		if (now_.counters != id)
-			total = {};
-		const auto &now = gates[i];
-		grow(since.refused, total.refused, now.refused);
-		grow(since.observed, total.observed, now.observed);
-		grow(since.reported, total.reported, now.reported);
-		grow(since.merged, total.merged, now.merged);
-		grow(since.summed, total.summed, now.summed);
-		grow(since.lost, total.lost, now.lost);
-	}
+	grow(now_.gates, gates.refusals, now_.counters != id);
+	grow(now_.admitted, gates.admitted, now_.counters != id);
 	now_.counters = id;
 }
 
-std::int64_t Balance::waiting(std::size_t gate) const
-{
-	const auto &sums = now_.gates.at(gate);
-	return sums.waiting +
-	       static_cast<std::int64_t>(sums.counted.to_be_recorded() - sums.recorded - sums.discarded - sums.missing);
-}
-
-std::int64_t Balance::in_hand(std::size_t gate) const
-{
-	const auto &sums = now_.gates.at(gate);
-	const auto &counted = sums.counted;
-	return sums.in_hand + static_cast<std::int64_t>(counted.judged() - counted.to_be_recorded() - counted.lost);
-}
-
-bool Balance::settle()
+bool Balance::settle(bool refusals, bool admitted)
 {
 	bool any = false;
-	for (std::size_t i = 0; i < now_.gates.size(); ++i) {
-		if (const auto never = waiting(i); never > 0) {
-			now_.gates[i].missing += static_cast<std::uint64_t>(never);
+	const auto settle_one = [&any](journal::GateSums &sums) {
+		if (const auto never = waiting(sums); never > 0) {
+			sums.missing += static_cast<std::uint64_t>(never);
 			any = true;
 		}
-	}
+	};
+	if (refusals)
+		std::ranges::for_each(now_.gates, settle_one);
+	if (admitted)
+		std::ranges::for_each(now_.admitted, settle_one);
 	return any;
 }
 
 bool Balance::is_even() const
 {
-	for (std::size_t i = 0; i < now_.gates.size(); ++i)
-		if (in_hand(i) != 0)
-			return false;
+	for (const auto *gates : {&now_.gates, &now_.admitted})
+		for (const auto &sums : *gates)
+			if (in_hand(sums) != 0)
+				return false;
 	return true;
 }
 
@@ -176,10 +193,12 @@ journal::Statement Balance::statement(std::uint64_t records, std::uint64_t next)
 	auto statement = now_;
 	statement.records = records;
 	statement.next = next;
-	for (std::size_t i = 0; i < statement.gates.size(); ++i) {
-		statement.gates[i].waiting = waiting(i);
-		statement.gates[i].in_hand = in_hand(i);
-	}
+	for (auto *gates : {&statement.gates, &statement.admitted})
+		for (auto &sums : *gates) {
+			const auto left = waiting(sums);
+			sums.in_hand = in_hand(sums);
+			sums.waiting = left;
+		}
 	return statement;
 }
 
@@ -187,13 +206,18 @@ void Balance::stated(const journal::Statement &statement)
 {
 	now_.unrecorded = 0;
 	now_.next = statement.next;
-	for (std::size_t i = 0; i < now_.gates.size(); ++i) {
-		auto &sums = now_.gates[i];
-		sums.counted = {};
-		sums.recorded = sums.discarded = sums.missing = 0;
-		sums.waiting = statement.gates[i].waiting;
-		sums.in_hand = statement.gates[i].in_hand;
-	}
+	const auto begin = [](journal::PerGate<journal::GateSums> &gates,
+			      const journal::PerGate<journal::GateSums> &said) {
+		for (std::size_t i = 0; i < gates.size(); ++i) {
+			auto &sums = gates[i];
+			sums.counted = {};
+			sums.recorded = sums.discarded = sums.missing = 0;
+			sums.waiting = said[i].waiting;
+			sums.in_hand = said[i].in_hand;
+		}
+	};
+	begin(now_.gates, statement.gates);
+	begin(now_.admitted, statement.admitted);
 }
 
 } // namespace weir::daemon

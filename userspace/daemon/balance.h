@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where every refusal went that the kernel counted: recorded, discarded, missing, or waiting. What a checkpoint of the
-// journal states of it.
+// Where everything went that the kernel counted, refusals and, apart from them, packets that rows of windows admitted:
+// recorded, discarded, missing, or waiting. What a checkpoint of the journal states of it.
 #pragma once
 
 #include "journal/sums.h"
@@ -28,6 +28,12 @@ public:
 	/// `count` refusals of a gate (enum weir_gate) have a record.
 	void recorded(std::uint8_t gate, std::uint64_t count) { of(gate).recorded += count; }
 	void discarded(std::uint8_t gate, std::uint64_t count) { of(gate).discarded += count; }
+	/// The same of packets that rows of windows admitted.
+	void admitted(std::uint8_t gate, std::uint64_t count) { now_.admitted.at(gate - 1U).recorded += count; }
+	void discarded_admitted(std::uint8_t gate, std::uint64_t count)
+	{
+		now_.admitted.at(gate - 1U).discarded += count;
+	}
 	void discarded_event(std::uint8_t gate)
 	{
 		discarded(gate, 1);
@@ -35,8 +41,9 @@ public:
 	}
 	/// What the kernel's counters say, and which they are.
 	void count(const kernel::Counters &, const std::string &id);
-	/// Nothing is in the kernel or in anyone's hands: what still waits never comes. True: there was something.
-	bool settle();
+	/// Nothing is in the kernel or in anyone's hands, of refusals or of what was admitted: what still waits never comes.
+	/// True: there was something.
+	bool settle(bool refusals = true, bool admitted = true);
 	/// The counters that were counted last are all in: nothing is just being judged.
 	[[nodiscard]] bool is_even() const;
 
@@ -56,9 +63,6 @@ public:
 
 private:
 	journal::GateSums &of(std::uint8_t gate) { return now_.gates.at(gate - 1U); }
-	[[nodiscard]] std::int64_t waiting(std::size_t gate) const;
-	[[nodiscard]] std::int64_t in_hand(std::size_t gate) const;
-
 	void recall_sum(std::string_view line);
 
 	journal::Sums recalled_;

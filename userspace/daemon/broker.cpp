@@ -23,7 +23,7 @@ enum class Question : std::uint8_t {
 	image,
 	generation,
 	merges,
-	needs_journal,
+	flags,
 	lease,
 	new_lease,
 	metrics,
@@ -121,9 +121,9 @@ private:
 		}
 		case Question::merges:
 			return merges();
-		case Question::needs_journal: {
-			const auto needs = kernel::needs_journal(where_);
-			return needs ? number(*needs ? 1 : 0) : error(needs.error());
+		case Question::flags: {
+			const auto flags = kernel::read_flags(where_);
+			return flags ? number(*flags) : error(flags.error());
 		}
 		case Question::lease: {
 			const auto lease = kernel::read_lease(where_);
@@ -323,14 +323,14 @@ Result<Broker::Merges> Broker::take_merges()
 	return merges;
 }
 
-Result<bool> Broker::needs_journal()
+Result<std::uint32_t> Broker::read_flags()
 {
 	if (!socket_)
-		return kernel::needs_journal(where_);
-	const auto answer = ask(question(Question::needs_journal));
+		return kernel::read_flags(where_);
+	const auto answer = ask(question(Question::flags));
 	if (!answer)
 		return std::unexpected(answer.error());
-	return Bytes(answer->bytes).take<std::uint64_t>() != 0;
+	return static_cast<std::uint32_t>(Bytes(answer->bytes).take<std::uint64_t>());
 }
 
 Result<weir_lease> Broker::read_lease()

@@ -38,7 +38,7 @@ public:
 	Result<Image> read_image();
 	Result<std::uint32_t> read_generation();
 	Result<Merges> take_merges();
-	Result<bool> needs_journal();
+	Result<std::uint32_t> read_flags();
 	Result<weir_lease> read_lease();
 	Result<> write_lease(const weir_lease &);
 	[[nodiscard]] const std::string &instance() const { return where_.instance; }

@@ -50,6 +50,17 @@ std::string text_of(const journal::Statement &statement)
 		if (sums.waiting != 0)
 			text += fmt::format(", {} wait", sums.waiting);
 	}
+	for (std::size_t i = 0; i < statement.admitted.size(); ++i) {
+		const auto &sums = statement.admitted[i];
+		if (sums.counted == journal::Counted{} && sums.recorded + sums.discarded + sums.missing == 0)
+			continue;
+		text += fmt::format("; {} gate: {} packets admitted by windows, {} in records", journal::gate_names[i],
+				    sums.counted.observed, sums.recorded);
+		if (sums.discarded + sums.missing != 0)
+			text += fmt::format(", {} discarded, {} missing", sums.discarded, sums.missing);
+		if (sums.waiting != 0)
+			text += fmt::format(", {} wait", sums.waiting);
+	}
 	return text;
 }
 
@@ -216,19 +227,22 @@ void Keeper::notice_time(Records &records)
 }
 
 /// Nothing was refused since the last tick, and all that was has been taken: what has no record by now gets none. It
-/// went with a process that was killed.
+/// went with a process that was killed. The same of what windows admit, by itself: their traffic may never rest.
 void Keeper::notice_quiet(Records &records, const kernel::Ring &ring, const Merged &merged)
 {
 	const auto counters = ring.counters();
 	if (!counters)
 		return;
 	records.balance().count(*counters, ring.counters_id());
-	std::uint64_t judged = 0;
-	for (const auto &one : *counters)
-		judged += one.refused + one.observed;
-	const bool quiet = judged == judged_ && ring.next() == ring.made() && merged.is_empty() && !records.is_full();
+	std::uint64_t judged = 0, admitted = 0;
+	for (std::size_t i = 0; i < counters->size(); ++i)
+		(kernel::is_of_refusals(i) ? judged : admitted) += (*counters)[i].refused + (*counters)[i].observed;
+	const bool taken = merged.is_empty() && !records.is_full();
+	const bool refusals_rest = taken && judged == judged_ && ring.next() == ring.made();
+	const bool windows_rest = taken && admitted == admitted_;
 	judged_ = judged;
-	if (quiet && records.balance().settle())
+	admitted_ = admitted;
+	if (records.balance().settle(refusals_rest, windows_rest))
 		records.make_urgent();
 }
 

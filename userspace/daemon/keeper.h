@@ -54,6 +54,7 @@ private:
 	std::int64_t ticked_at_ = 0; ///< boot clock
 	std::int64_t to_wall_ = 0;
 	std::uint64_t judged_ = 0;   ///< by the counters of the last tick
+	std::uint64_t admitted_ = 0; ///< the same of packets that windows admitted
 	std::string stuck_;
 	Complaint complaint_;
 	Complaint untidy_;

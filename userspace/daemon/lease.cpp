@@ -37,8 +37,8 @@ void Lease::look(Records &records)
 	if (now < next_)
 		return;
 	next_ = now + pause;
-	const auto needed = broker_.needs_journal();
-	if (!needed || !*needed)
+	const auto flags = broker_.read_flags();
+	if (!flags || (*flags & WEIR_IMAGE_JOURNAL) == 0)
 		return;
 	if (const auto problem = problem_of(records); problem.empty())
 		renew(records);

@@ -46,15 +46,28 @@ void Merged::put(Records &records, audit::Enricher &enricher, std::int64_t to_wa
 			continue; // the first was reported, and no other came
 		if (merge.last == 0) // without a policy the gate asks no clock: it was in the last second
 			merge.first = merge.last = static_cast<std::uint64_t>(clock_ns(CLOCK_BOOTTIME));
-		audit::append_merged_json(records.line(), key, merge, enricher.enrich(audit::event_of(key, merge)),
-					  broker_.instance(), to_wall);
-		records.put_refusals(key.gate, merge.count);
-		counted_ += merge.count;
+		put(records, enricher, to_wall, key, merge);
 	}
 	if (is_empty() && !taken_.empty()) {
 		taken_ = {}; // and its memory: a flood is rare
 		next_ = 0;
 	}
+}
+
+void Merged::put(Records &records, audit::Enricher &enricher, std::int64_t to_wall, const weir_merge_key &key,
+		 const weir_merge &merge)
+{
+	const auto &more = enricher.enrich(audit::event_of(key, merge));
+	if (key.reason == WEIR_REASON_NONE) {
+		const auto &row = rows_.of(key.generation, merge.row);
+		audit::append_admitted_json(records.line(), key, merge, more, {.row = row.id, .window = row.window},
+					    broker_.instance(), to_wall);
+		records.put_admitted(key.gate, merge.count);
+		return;
+	}
+	audit::append_merged_json(records.line(), key, merge, more, broker_.instance(), to_wall);
+	records.put_refusals(key.gate, merge.count);
+	counted_ += merge.count;
 }
 
 void Merged::put_sums(const kernel::Counters &counters, Records &records)
@@ -69,14 +82,20 @@ void Merged::put_sums(const kernel::Counters &counters, Records &records)
 		sum.count = counter.summed - sums_[i];
 		sum.total = counter.summed;
 		sum.since = looked_at_;
-		if (counter.observed == 0 && counter.refused != 0)
+		if (!kernel::is_of_refusals(i))
+			sum.verdict = "admitted";
+		else if (counter.observed == 0 && counter.refused != 0)
 			sum.verdict = "refused";
 		else if (counter.refused == 0 && counter.observed != 0)
 			sum.verdict = "observed";
 		audit::append_summed_json(records.line(), sum, broker_.instance(), now);
+		sums_[i] = counter.summed;
+		if (!kernel::is_of_refusals(i)) {
+			records.put_admitted(sum.gate, sum.count);
+			continue;
+		}
 		records.put_refusals(sum.gate, sum.count);
 		counted_ += sum.count;
-		sums_[i] = counter.summed;
 	}
 	if (!records.is_full())
 		looked_at_ = now;
@@ -87,7 +106,10 @@ std::uint64_t Merged::discard(Balance &balance)
 	std::uint64_t count = 0;
 	for (; next_ < taken_.size(); next_++) {
 		const auto &[key, merge] = taken_[next_];
-		balance.discarded(key.gate, merge.count);
+		if (key.reason == WEIR_REASON_NONE)
+			balance.discarded_admitted(key.gate, merge.count);
+		else
+			balance.discarded(key.gate, merge.count);
 		count += merge.count;
 	}
 	taken_.clear();

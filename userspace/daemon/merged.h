@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refusals that the gates did not report one by one: taken out of the kernel, and written with their number.
+// What the gates do not report one by one: refusals, and packets that rows of windows admitted. Taken out of the kernel,
+// and written with their number.
 #pragma once
 
 #include "audit/enrich.h"
 #include "daemon/broker.h"
 #include "daemon/clock.h"
 #include "daemon/records.h"
+#include "daemon/row_names.h"
 
 #include <cstdint>
 #include <map>
@@ -16,9 +18,10 @@ namespace weir::daemon {
 
 class Merged {
 public:
-	explicit Merged(Broker &broker) : broker_(broker) {}
+	/// `rows`: of those that admitted.
+	Merged(Broker &broker, RowNames &rows) : broker_(broker), rows_(rows) {}
 
-	/// Takes the kernel's table. Not before the last one is written: until then the kernel counts on in its own,
+	/// Takes the kernel's tables. Not before the last one is written: until then the kernel counts on in its own,
 	/// which is bounded, and so is this one.
 	void take();
 	/// Writes of it what there is room for.
@@ -39,11 +42,14 @@ public:
 	void resume(const std::map<std::uint32_t, std::uint64_t> &sums);
 
 private:
+	void put(Records &, audit::Enricher &, std::int64_t to_wall, const weir_merge_key &, const weir_merge &);
+
 	Broker &broker_;
+	RowNames &rows_;
 	std::vector<std::pair<weir_merge_key, weir_merge>> taken_;
-	std::size_t next_ = 0;             ///< of taken_: not written from here on
-	std::vector<std::uint64_t> sums_;  ///< by weir_counter_index(): what the records say
-	std::int64_t looked_at_ = 0;       ///< UNIX time, ns: when the counters were last written from
+	std::size_t next_ = 0; ///< of taken_: not written from here on
+	std::vector<std::uint64_t> sums_; ///< by weir_counter_index(): what the records say
+	std::int64_t looked_at_ = 0; ///< UNIX time, ns: when the counters were last written from
 	std::uint64_t counted_ = 0;
 	Complaint complaint_;
 };

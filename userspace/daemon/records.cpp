@@ -127,6 +127,13 @@ void Records::put_refusals(std::uint8_t gate, std::uint64_t count)
 	balance_.recorded(gate, count);
 }
 
+void Records::put_admitted(std::uint8_t gate, std::uint64_t count)
+{
+	finish();
+	events_++;
+	balance_.admitted(gate, count);
+}
+
 bool Records::is_batch() const
 {
 	return journal_ ? journal_->waiting() >= Sink::batch : sink_.waiting() >= Sink::batch;

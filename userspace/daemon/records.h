@@ -34,6 +34,8 @@ public:
 	void put_event(std::uint8_t gate);
 	/// It is of so many refusals that are in no ring.
 	void put_refusals(std::uint8_t gate, std::uint64_t count);
+	/// It is of so many packets that rows of windows admitted.
+	void put_admitted(std::uint8_t gate, std::uint64_t count);
 
 	/// No more refusals: what there is waits in the kernel. Other records are few, and find room a while longer.
 	[[nodiscard]] bool is_full() const { return journal_ ? journal_->waiting() >= Sink::bound : sink_.is_full(); }
@@ -60,7 +62,7 @@ public:
 	[[nodiscard]] int slow_fd() const;
 
 	[[nodiscard]] const std::string &name() const { return name_.empty() ? sink_.name() : name_; }
-	[[nodiscard]] std::uint64_t events() const { return events_; } ///< records of refusals
+	[[nodiscard]] std::uint64_t events() const { return events_; } ///< records of refusals and admissions
 	[[nodiscard]] std::uint64_t puts() const { return puts_; } ///< put() was called so often
 	[[nodiscard]] std::uint64_t unwritten() const; ///< lines that are in memory only
 	[[nodiscard]] std::uint64_t dropped() const { return dropped_; } ///< lines that the output did not take

@@ -9,27 +9,63 @@
 #include <ctime>
 
 namespace weir::daemon {
+namespace {
 
-std::string_view RowNames::of(std::uint32_t generation, std::uint32_t row)
+constexpr std::size_t most_former = 16; ///< more than follow one another in a second
+
+} // namespace
+
+const RowName &RowNames::of(std::uint32_t generation, std::uint32_t row)
 {
-	if (row == WEIR_NO_ROW || generation == 0 || generation < generation_)
-		return "";
+	static const RowName none;
+	if (row == WEIR_NO_ROW || generation == 0)
+		return none;
 	if (generation > generation_) {
 		timespec now{};
 		::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 		if (asked_at_ != 0 && now.tv_sec - asked_at_ < 1)
-			return "";
+			return none;
 		asked_at_ = now.tv_sec;
 		read();
 	}
-	return generation == generation_ && row < ids_.size() ? std::string_view(ids_[row]) : "";
+	if (generation == generation_)
+		return row < rows_.size() ? rows_[row] : none;
+	for (const auto &[former, rows] : former_)
+		if (const auto found = rows.find(row); former == generation && found != rows.end())
+			return found->second;
+	return none;
+}
+
+void RowNames::see(std::uint32_t generation)
+{
+	if (generation == seen_ || generation == generation_)
+		return;
+	const auto flags = broker_.read_flags();
+	if (!flags)
+		return;
+	seen_ = generation;
+	if ((*flags & WEIR_IMAGE_DEADLINES) != 0)
+		read();
 }
 
 void RowNames::forget()
 {
-	generation_ = 0;
+	generation_ = seen_ = 0;
 	asked_at_ = 0;
-	ids_.clear();
+	rows_.clear();
+	former_.clear();
+}
+
+void RowNames::keep_windows()
+{
+	std::map<std::uint32_t, RowName> windows;
+	for (std::uint32_t row = 0; row < rows_.size(); ++row)
+		if (!rows_[row].window.empty())
+			windows.emplace(row, std::move(rows_[row]));
+	if (!windows.empty())
+		former_.emplace_back(generation_, std::move(windows));
+	if (former_.size() > most_former)
+		former_.pop_front();
 }
 
 void RowNames::read()
@@ -40,12 +76,13 @@ void RowNames::read()
 			return;
 		const auto text = text_of(*image);
 		auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
-		if (!policy)
+		if (!policy || image->header().generation == generation_)
 			return;
-		ids_.clear();
-		ids_.reserve(policy->rows.size());
+		keep_windows();
+		rows_.clear();
+		rows_.reserve(policy->rows.size());
 		for (auto &bound : policy->rows)
-			ids_.push_back(std::move(bound.row.id));
+			rows_.push_back({std::move(bound.row.id), std::move(bound.window)});
 		generation_ = image->header().generation;
 	}
 	::malloc_trim(0); // a large policy was here for a moment; the daemon's memory is not to keep its size

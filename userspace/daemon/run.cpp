@@ -44,7 +44,7 @@ public:
 	Daemon(const RunOptions &options, Records records, Broker &broker, kernel::Ring ring,
 	       std::optional<UpkeepProcess> process, Fd signals)
 		: where_(options.where), metrics_(options.metrics), records_(std::move(records)), broker_(broker),
-		  ring_(std::move(ring)), signals_(std::move(signals)), rows_(broker), merged_(broker),
+		  ring_(std::move(ring)), signals_(std::move(signals)), rows_(broker), merged_(broker, rows_),
 		  process_(std::move(process)), keeper_(options.where.instance), lease_(broker),
 		  watch_(broker, options.journal, process_ ? patience : 0), enricher_(broker.sight()),
 		  identity_(broker.identity())
@@ -127,7 +127,7 @@ void Daemon::on_event(const weir_event &event, std::uint64_t number)
 		return;
 	}
 	audit::append_json(records_.line(), event, enricher_.enrich(event), where_.instance,
-			   rows_.of(event.generation, event.row), to_wall_, number);
+			   rows_.of(event.generation, event.row).id, to_wall_, number);
 	records_.put_event(event.gate);
 	if (records_.is_batch())
 		write_out();
@@ -196,15 +196,21 @@ void Daemon::tick()
 	else if (upkeep_ && !broken_)
 		upkeep_->end(records_);
 	heard();
+	const auto there = broker_.read_generation();
+	if (there)
+		rows_.see(*there);
 	if (!broken_ && !closing_) {
 		merged_.take();
 		merged_.put(records_, enricher_, to_wall_);
 	}
-	if (const auto there = broker_.read_generation(); !there && there.error().code == Exit::absent) {
+	if (!there && there.error().code == Exit::absent) {
 		replaced_ = true;
 	} else if (const auto counters = ring_->counters()) {
 		audit::Totals totals;
-		for (const auto &counter : *counters) {
+		for (std::size_t i = 0; i < counters->size(); ++i) {
+			const auto &counter = (*counters)[i];
+			if (!kernel::is_of_refusals(i))
+				continue;
 			totals.refused += counter.refused;
 			totals.observed += counter.observed;
 			totals.reported += counter.reported;

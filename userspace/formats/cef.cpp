@@ -134,7 +134,9 @@ std::string cef(const Json &record, std::string_view line)
 	const auto summary = summary_of(record, line);
 	const auto reason = text(record, "weir.reason");
 	const auto action = text(record, "event.action");
-	const bool violation = text(record, "event.dataset") == "weir.violation";
+	const auto dataset = text(record, "event.dataset");
+	const bool violation = dataset == "weir.violation";
+	const bool attempt = violation || dataset == "weir.admission";
 	// What a rule of the SIEM is built on: of refusals the reason, of all else what happened.
 	const auto id = violation ? text(record, "weir.verdict") + ":" + reason : action;
 	const bool out = text(record, "network.direction") != "ingress";
@@ -148,16 +150,16 @@ std::string cef(const Json &record, std::string_view line)
 	fields.add("act", violation ? text(record, "weir.verdict") : action);
 	fields.add("outcome", text(record, "event.outcome"));
 	fields.add("reason", reason);
-	if (violation) {
+	if (attempt) {
 		fields.add("deviceDirection", out ? "1" : "0");
 		fields.add("proto", text(record, "network.transport"));
 		add_end(fields, record, true);
 		add_end(fields, record, false);
 		fields.add(out ? "deviceOutboundInterface" : "deviceInboundInterface",
 			   text(record, "weir.interface.name"));
-		fields.add("cnt", text(record, "weir.count"));
+		fields.add("cnt", text(record, violation ? "weir.count" : "network.packets"));
 	}
-	add_process(fields, record, out || !violation);
+	add_process(fields, record, out || !attempt);
 	fields.add("externalId", text(record, "journal.sequence"));
 	fields.add_labelled("cs3", "instance", text(record, "weir.instance"));
 	if (!add_evidence(fields, record)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OCSF 1.4 (https://schema.ocsf.io/1.4.0): what was refused is Network Activity (4001), with the profiles of hosts and
-// of security controls; changes of the policy and of windows are Entity Management (3004), with who and what was before;
+// OCSF 1.4 (https://schema.ocsf.io/1.4.0): what was refused, or admitted by a window, is Network Activity (4001), with the
+// profiles of hosts and of security controls; changes of the policy and of windows are Entity Management (3004), with who and what was before;
 // that the recording began or ended is Application Lifecycle (6002), a checkpoint the Base Event (0). All else, which
 // says that something is not as it should be, is a Detection Finding (2004).
 #include "formats/convert.h"
@@ -142,21 +142,37 @@ Json common(const Json &record, int category, int event_class, int activity)
 	return out;
 }
 
+struct Meaning {
+	int activity, status, action, disposition;
+};
+
+/// Activity 5 is Refuse, 6 Traffic; of a sum of what was refused and what was observed it isn't known.
+Meaning meaning_of(std::string_view verdict)
+{
+	if (verdict == "refused")
+		return {.activity = 5, .status = 2, .action = 2, .disposition = 2};
+	if (verdict == "observed")
+		return {.activity = 6, .status = 1, .action = 3, .disposition = 17};
+	if (verdict == "admitted")
+		return {.activity = 6, .status = 1, .action = 1, .disposition = 1};
+	return {};
+}
+
 Json network_activity(const Json &record, const Summary &summary)
 {
 	const bool out = text(record, "network.direction") != "ingress";
 	const auto verdict = text(record, "weir.verdict");
-	// 5, Refuse; what was let pass is 6, Traffic; of a sum of both it isn't known.
-	auto event = common(record, 4, 4001, verdict == "refused" ? 5 : verdict == "observed" ? 6 : 0);
+	const auto what = meaning_of(verdict);
+	auto event = common(record, 4, 4001, what.activity);
 	event["category_name"] = "Network Activity";
 	event["class_name"] = "Network Activity";
 	event["metadata"] = metadata(record, {"host", "security_control"});
-	event["severity_id"] = verdict == "observed" ? 1 : 2;
-	event["status_id"] = verdict == "observed" ? 1 : verdict == "refused" ? 2 : 0;
+	event["severity_id"] = verdict == "observed" || verdict == "admitted" ? 1 : 2;
+	event["status_id"] = what.status;
 	event["status_detail"] = text(record, "event.reason");
 	event["message"] = summary.sentence;
-	event["action_id"] = verdict == "refused" ? 2 : verdict == "observed" ? 3 : 0;
-	event["disposition_id"] = verdict == "refused" ? 2 : verdict == "observed" ? 17 : 0;
+	event["action_id"] = what.action;
+	event["disposition_id"] = what.disposition;
 	event["connection_info"] = connection(record, out);
 	event["count"] = at(record, "weir.count").is_number_unsigned() ? at(record, "weir.count") : Json(1);
 	for (const std::string name : {"source", "destination"}) {
@@ -168,6 +184,8 @@ Json network_activity(const Json &record, const Summary &summary)
 		event["actor"] = std::move(who);
 	if (const auto &bytes = at(record, "network.bytes"); bytes.is_number_unsigned())
 		event["traffic"] = {{"bytes", bytes}, {"packets", 1}};
+	if (const auto &packets = at(record, "network.packets"); packets.is_number_unsigned())
+		event["traffic"] = {{"packets", packets}};
 	if (const auto digest = text(record, "weir.policy.digest"); !digest.empty())
 		event["policy"] = {{"uid", digest},
 				   {"name", text(record, "weir.instance")},
@@ -294,7 +312,7 @@ Json detection_finding(const Json &record, const Summary &summary)
 Json event_of(const Json &record, const Summary &summary)
 {
 	const auto dataset = text(record, "event.dataset"), action = text(record, "event.action");
-	if (dataset == "weir.violation")
+	if (dataset == "weir.violation" || dataset == "weir.admission")
 		return network_activity(record, summary);
 	if (dataset == "weir.window" || (dataset == "weir.policy" && action != "policy_unexplained"))
 		return entity_management(record, summary);

@@ -30,6 +30,40 @@ Counted counted_of(const Json &json)
 		number("merged"),  number("summed"),   number("lost")};
 }
 
+/// Of what was admitted, `observed` is all that was counted.
+Json json_of_admitted(const Counted &counted)
+{
+	return {{"counted", counted.observed}, {"merged", counted.merged}, {"summed", counted.summed}};
+}
+
+Counted admitted_of(const Json &json)
+{
+	const auto number = [&](const char *key) { return json.at(key).get<std::uint64_t>(); };
+	return {.observed = number("counted"), .merged = number("merged"), .summed = number("summed")};
+}
+
+Json with_fate(Json counted, const GateSums &sums, Json total)
+{
+	counted.update({{"recorded", sums.recorded},
+			{"discarded", sums.discarded},
+			{"missing", sums.missing},
+			{"waiting", sums.waiting},
+			{"in_hand", sums.in_hand},
+			{"total", std::move(total)}});
+	return counted;
+}
+
+GateSums gate_of(const Json &json, Counted (*counted)(const Json &))
+{
+	return {counted(json),
+		counted(json.at("total")),
+		json.at("recorded").get<std::uint64_t>(),
+		json.at("discarded").get<std::uint64_t>(),
+		json.at("missing").get<std::uint64_t>(),
+		json.at("waiting").get<std::int64_t>(),
+		json.at("in_hand").get<std::int64_t>()};
+}
+
 /// The number behind `key`, in a record that weir wrote. Within strings quotes are escaped, so a key is one.
 std::optional<std::uint64_t> number_behind(std::string_view line, std::string_view key)
 {
@@ -42,10 +76,13 @@ std::optional<std::uint64_t> number_behind(std::string_view line, std::string_vi
 												 : std::nullopt;
 }
 
-std::string not_equal(const char *gate, const char *what, std::uint64_t stated, std::uint64_t found)
-{
-	return fmt::format("{} gate: the checkpoint states {} {}, but it is {}", gate, stated, what, found);
-}
+/// What of a gate a sum is of, for people.
+struct Subject {
+	const char *name;
+	const char *judged;
+};
+constexpr Subject of_refusals{"gate", "refused or observed"};
+constexpr Subject of_admitted{"gate, under windows", "admitted"};
 
 Counted plus(const Counted &a, const Counted &b)
 {
@@ -54,30 +91,30 @@ Counted plus(const Counted &a, const Counted &b)
 }
 
 /// What the statement says of one gate, held against what was said before and against the records.
-std::string gate_problem(const char *name, const GateSums &now, const GateSums &before, bool same_counters,
-			 std::uint64_t recorded)
+std::string gate_problem(const char *gate, const Subject &subject, const GateSums &now, const GateSums &before,
+			 bool same_counters, std::uint64_t recorded)
 {
+	const auto name = fmt::format("{} {}", gate, subject.name);
 	const auto signed_of = [](std::uint64_t number) { return static_cast<std::int64_t>(number); };
 	const auto &counted = now.counted;
 	const auto told = counted.to_be_recorded() + counted.lost;
 	if (before.in_hand + signed_of(counted.judged()) != signed_of(told) + now.in_hand ||
 	    std::abs(now.in_hand) > most_in_hand)
 		return fmt::format(
-			"{} gate: {} were refused or observed and {} at hand before, but {} reported, merged, "
-			"summed or lost, and {} at hand",
-			name, counted.judged(), before.in_hand, told, now.in_hand);
+			"{}: {} were {} and {} at hand before, but {} reported, merged, summed or lost, and {} at hand",
+			name, counted.judged(), subject.judged, before.in_hand, told, now.in_hand);
 	if (now.recorded != recorded)
-		return not_equal(name, "in records", now.recorded, recorded);
+		return fmt::format("{}: the checkpoint states {} in records, but it is {}", name, now.recorded,
+				   recorded);
 	if (before.waiting + signed_of(counted.to_be_recorded()) !=
 		    signed_of(now.recorded + now.discarded + now.missing) + now.waiting ||
 	    now.waiting < 0)
-		return fmt::format(
-			"{} gate: {} waited and {} were reported, merged or summed, but {} are in records, {} "
-			"discarded, {} missing and {} wait",
-			name, before.waiting, counted.to_be_recorded(), now.recorded, now.discarded, now.missing,
-			now.waiting);
+		return fmt::format("{}: {} waited and {} were reported, merged or summed, but {} are in records, {} "
+				   "discarded, {} missing and {} wait",
+				   name, before.waiting, counted.to_be_recorded(), now.recorded, now.discarded,
+				   now.missing, now.waiting);
 	if (same_counters && now.total != plus(before.total, counted))
-		return fmt::format("{} gate: the counters' totals do not grow by what is stated", name);
+		return fmt::format("{}: the counters' totals do not grow by what is stated", name);
 	return "";
 }
 
@@ -91,22 +128,20 @@ std::optional<std::size_t> gate_named(std::string_view name)
 
 std::string json_of(const Statement &statement)
 {
-	Json gates = Json::object();
+	Json gates = Json::object(), admitted = Json::object();
 	for (std::size_t i = 0; i < gate_names.size(); ++i) {
-		const auto &sums = statement.gates[i];
-		auto json = json_of(sums.counted);
-		json.update({{"recorded", sums.recorded},
-			     {"discarded", sums.discarded},
-			     {"missing", sums.missing},
-			     {"waiting", sums.waiting},
-			     {"in_hand", sums.in_hand},
-			     {"total", json_of(sums.total)}});
-		gates[gate_names[i]] = std::move(json);
+		const auto &sums = statement.gates[i], &windows = statement.admitted[i];
+		gates[gate_names[i]] = with_fate(json_of(sums.counted), sums, json_of(sums.total));
+		if (windows != GateSums())
+			admitted[gate_names[i]] =
+				with_fate(json_of_admitted(windows.counted), windows, json_of_admitted(windows.total));
 	}
 	Json all = {{"records", statement.records},
 		    {"counters", statement.counters},
 		    {"gates", std::move(gates)},
 		    {"ring", {{"id", statement.ring}, {"next", statement.next}, {"unrecorded", statement.unrecorded}}}};
+	if (!admitted.empty())
+		all["admitted"] = std::move(admitted);
 	if (!statement.policy.empty())
 		all["policy"] = statement.policy;
 	for (const auto &[index, total] : statement.summed)
@@ -127,15 +162,11 @@ Result<std::optional<Statement>> statement_of(std::string_view line)
 		if (!stated.contains("gates"))
 			return statement;
 		statement.counters = stated.at("counters").get<std::string>();
+		const auto admitted = stated.find("admitted"); // none: no window's row has admitted anything
 		for (std::size_t i = 0; i < gate_names.size(); ++i) {
-			const auto &gate = stated.at("gates").at(gate_names[i]);
-			statement.gates[i] = {counted_of(gate),
-					      counted_of(gate.at("total")),
-					      gate.at("recorded").get<std::uint64_t>(),
-					      gate.at("discarded").get<std::uint64_t>(),
-					      gate.at("missing").get<std::uint64_t>(),
-					      gate.at("waiting").get<std::int64_t>(),
-					      gate.at("in_hand").get<std::int64_t>()};
+			statement.gates[i] = gate_of(stated.at("gates").at(gate_names[i]), counted_of);
+			if (admitted != stated.end() && admitted->contains(gate_names[i]))
+				statement.admitted[i] = gate_of(admitted->at(gate_names[i]), admitted_of);
 		}
 		const auto &ring = stated.at("ring");
 		statement.ring = ring.at("id").get<std::string>();
@@ -155,7 +186,8 @@ Result<std::optional<Statement>> statement_of(std::string_view line)
 void Sums::add(std::string_view line)
 {
 	records_++;
-	if (line.find(R"("dataset":"weir.violation")") == std::string_view::npos)
+	const bool admitted = line.contains(R"("dataset":"weir.admission")");
+	if (!admitted && !line.contains(R"("dataset":"weir.violation")"))
 		return;
 	constexpr std::string_view begin_weir = R"(,"weir":{"instance":")";
 	constexpr std::string_view begin_gate = R"(","gate":")";
@@ -164,7 +196,13 @@ void Sums::add(std::string_view line)
 	const auto name = weir.substr(at == std::string_view::npos ? weir.size() : at + begin_gate.size());
 	const auto gate = gate_named(name.substr(0, name.find('"')));
 	if (!gate) {
-		disorder_ = "a refusal is of no gate";
+		disorder_ = admitted ? "what a window admitted is of no gate" : "a refusal is of no gate";
+		return;
+	}
+	if (admitted) {
+		constexpr std::string_view begin_network = R"(,"network":{"direction":")";
+		const auto network = line.substr(std::min(line.find(begin_network), line.size()));
+		admitted_.at(*gate) += number_behind(network, R"(,"packets":)").value_or(0);
 		return;
 	}
 	recorded_.at(*gate) += number_behind(weir, R"(,"count":)").value_or(1);
@@ -213,11 +251,16 @@ std::string Sums::problem_of(const Statement &now) const
 		return "";
 	const Statement none;
 	const auto &before = last_ ? *last_ : none;
-	for (std::size_t i = 0; i < gate_names.size(); ++i)
-		if (auto problem = gate_problem(gate_names[i], now.gates[i], before.gates[i],
-						before.counters == now.counters, recorded_[i]);
-		    !problem.empty())
+	const bool same = before.counters == now.counters;
+	for (std::size_t i = 0; i < gate_names.size(); ++i) {
+		auto problem =
+			gate_problem(gate_names[i], of_refusals, now.gates[i], before.gates[i], same, recorded_[i]);
+		if (problem.empty())
+			problem = gate_problem(gate_names[i], of_admitted, now.admitted[i], before.admitted[i], same,
+					       admitted_[i]);
+		if (!problem.empty())
 			return problem;
+	}
 	return "";
 }
 
@@ -225,6 +268,7 @@ void Sums::begin(std::optional<Statement> last)
 {
 	records_ = 0;
 	recorded_ = {};
+	admitted_ = {};
 	ring_records_ = 0;
 	disorder_.clear();
 	if (last && !last->counters.empty())

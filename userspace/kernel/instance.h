@@ -56,6 +56,11 @@ struct InterfaceState {
 
 /// Sums over all processors. index: weir_counter_index().
 using Counters = std::vector<weir_counter>;
+/// Or of packets that rows of windows admitted, which are no violations.
+inline bool is_of_refusals(std::size_t index)
+{
+	return index % WEIR_REASONS != WEIR_REASON_NONE;
+}
 
 /// Where what a scope holds is, at present.
 struct ComponentState {
@@ -160,8 +165,8 @@ Result<Fd> watch_interfaces();
 /// Empties it; gives whether there was anything.
 bool drain_interfaces(const Fd &watch);
 
-/// Like refusals, counted by the gates since the last call; takes them out of the kernel. Their times are of the boot
-/// clock here, not of the monotonic one.
+/// Like refusals, and what rows of windows admitted (WEIR_REASON_NONE), counted by the gates since the last call; takes
+/// them out of the kernel. Their times are of the boot clock here, not of the monotonic one.
 Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
 
 /// Connections that were ended, and what went wrong with others. The gates refuse the packets of all of them.
@@ -194,8 +199,8 @@ Result<std::uint32_t> read_generation(const Where &);
 Result<weir_lease> read_lease(const Where &);
 /// Only for who writes the journal.
 Result<> write_lease(const Where &, const weir_lease &);
-/// Has the policy in force rows that need the journal? Very cheap.
-Result<bool> needs_journal(const Where &);
+/// Of the policy in force, enum weir_image_flags: has it rows that need the journal, or that end? Very cheap.
+Result<std::uint32_t> read_flags(const Where &);
 
 /// Is a Ring of the instance open somewhere?
 bool has_reader(const Where &);

@@ -51,12 +51,12 @@ Result<> write_lease(const Where &where, const weir_lease &lease)
 	return {};
 }
 
-Result<bool> needs_journal(const Where &where)
+Result<std::uint32_t> read_flags(const Where &where)
 {
 	const auto header = read_header(where);
 	if (!header)
 		return std::unexpected(header.error());
-	return (header->flags & WEIR_IMAGE_JOURNAL) != 0;
+	return header->flags;
 }
 
 } // namespace weir::kernel

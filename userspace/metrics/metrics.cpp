@@ -92,6 +92,25 @@ constexpr Counter counters[] = {
 	 [](const weir_counter &c) -> std::uint64_t { return c.lost; }},
 };
 
+/// Of what a counter is.
+struct Place {
+	std::string scope;
+	std::string_view gate, direction;
+	std::uint8_t reason;
+};
+
+Place place_of(const BoundPolicy &policy, std::size_t index)
+{
+	const auto reason = static_cast<std::uint8_t>(index % WEIR_REASONS);
+	index /= WEIR_REASONS;
+	const auto direction = index % WEIR_DIRECTIONS;
+	index /= WEIR_DIRECTIONS;
+	return {.scope = scope_of(policy, index / WEIR_GATES),
+		.gate = audit::gate_name(static_cast<std::uint8_t>(index % WEIR_GATES)),
+		.direction = direction == WEIR_OUT ? "out" : "in",
+		.reason = reason};
+}
+
 void add_refusals(Text &out, const kernel::State &state)
 {
 	for (const auto &counter : counters) {
@@ -99,24 +118,35 @@ void add_refusals(Text &out, const kernel::State &state)
 		bool any = false;
 		for (std::size_t index = 0; index < state.counters.size(); index++) {
 			const auto value = counter.of(state.counters[index]);
-			if (value == 0)
+			if (value == 0 || !kernel::is_of_refusals(index))
 				continue;
 			any = true;
-			auto rest = index;
-			const auto reason = static_cast<std::uint8_t>(rest % WEIR_REASONS);
-			rest /= WEIR_REASONS;
-			const auto direction = rest % WEIR_DIRECTIONS;
-			rest /= WEIR_DIRECTIONS;
-			const auto gate = static_cast<std::uint8_t>(rest % WEIR_GATES);
-			out.add({{"scope", scope_of(state.policy, rest / WEIR_GATES)},
-				 {"gate", audit::gate_name(gate)},
-				 {"direction", direction == WEIR_OUT ? "out" : "in"},
-				 {"reason", audit::reason_name(reason)}},
+			const auto place = place_of(state.policy, index);
+			out.add({{"scope", place.scope},
+				 {"gate", place.gate},
+				 {"direction", place.direction},
+				 {"reason", audit::reason_name(place.reason)}},
 				value);
 		}
 		if (!any) // so that an alert on its growth sees the first one
 			out.add({{"scope", ""}, {"gate", ""}, {"direction", ""}, {"reason", ""}}, 0);
 	}
+}
+
+void add_admitted(Text &out, const kernel::State &state)
+{
+	out.family("weir_window_packets_total", "counter", "Packets that rows of windows admitted.");
+	bool any = false;
+	for (std::size_t index = 0; index < state.counters.size(); index++) {
+		const auto value = state.counters[index].observed;
+		if (value == 0 || kernel::is_of_refusals(index))
+			continue;
+		any = true;
+		const auto place = place_of(state.policy, index);
+		out.add({{"scope", place.scope}, {"gate", place.gate}, {"direction", place.direction}}, value);
+	}
+	if (!any)
+		out.add({{"scope", ""}, {"gate", ""}, {"direction", ""}}, 0);
 }
 
 void add_rows(Text &out, const kernel::State &state)
@@ -178,6 +208,7 @@ void add_state(Text &out, const kernel::State &state, const Facts &facts)
 				interface.flags != 0 && interface.problem.empty() ? 1 : 0);
 	}
 	add_refusals(out, state);
+	add_admitted(out, state);
 	add_rows(out, state);
 	add_windows(out, state, facts);
 }

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "formats/record.h"
+#include "report/gather.h"
 
 #include <fmt/format.h>
 
@@ -15,11 +16,6 @@ using formats::number;
 using formats::text;
 using formats::time_of;
 using Json = nlohmann::json;
-
-constexpr std::size_t most_details = 6;
-constexpr std::size_t most_keys = 50'000; ///< peers, processes: a flood of forged addresses is one entry more
-constexpr std::int64_t slack = 5'000'000'000; ///< ns: a change is recorded when it is done
-constexpr const char *others = "(others)";
 
 Tally &tally_of(std::map<std::string, Tally> &all, const std::string &key)
 {
@@ -36,18 +32,6 @@ void add(Tally &tally, std::uint64_t count, bool refused, bool out, std::int64_t
 	tally.last = std::max(tally.last, time);
 	if (!detail.empty() && tally.details.size() < most_details)
 		tally.details.insert(detail);
-}
-
-std::string service_of(const Json &record, bool out)
-{
-	auto name = text(record, "network.transport");
-	if (const auto type = text(record, "weir.ethertype"); !type.empty())
-		return "EtherType " + type;
-	if (const auto type = text(record, "weir.icmp.type"); !type.empty())
-		return name + " type " + type;
-	if (const auto port = text(record, "destination.port"); !port.empty())
-		name += "/" + port;
-	return name + (out ? " out" : " in");
 }
 
 std::string process_of(const Json &record)
@@ -74,6 +58,18 @@ std::vector<std::string> list(const Json &value)
 }
 
 } // namespace
+
+std::string service_of(const Json &record, bool out)
+{
+	auto name = text(record, "network.transport");
+	if (const auto type = text(record, "weir.ethertype"); !type.empty())
+		return "EtherType " + type;
+	if (const auto type = text(record, "weir.icmp.type"); !type.empty())
+		return name + " type " + type;
+	if (const auto port = text(record, "destination.port"); !port.empty())
+		name += "/" + port;
+	return name + (out ? " out" : " in");
+}
 
 Collector::Collector(std::int64_t since, std::int64_t until, std::string instance)
 {
@@ -108,10 +104,11 @@ void Collector::line(std::string_view line)
 		journal(record, time);
 	if (ended_ != 0 && time > ended_ && dataset != "weir.checkpoint")
 		ended_ = 0;
-	if (dataset == "weir.violation" && !in_time) {
+	const bool violates = dataset == "weir.violation", admitted = dataset == "weir.admission";
+	if ((violates || admitted) && !in_time) {
 		// What a counter of sums had counted before is not of this time.
 		if (const auto total = number(record, "weir.count_total"); total != 0 && time < report_.since)
-			violation(record, time);
+			violates ? violation(record, time) : admission(record, time);
 		return;
 	}
 	if (!in_time)
@@ -124,8 +121,10 @@ void Collector::line(std::string_view line)
 
 	const Note note{.time = time, .kind = text(record, "event.action"), .text = text(record, "event.reason")};
 	const bool failed = text(record, "event.outcome") == "failure";
-	if (dataset == "weir.violation") {
+	if (violates) {
 		violation(record, time);
+	} else if (admitted) {
+		admission(record, time);
 	} else if (dataset == "weir.loss") {
 		gap(time, time, "refusals without a record",
 		    fmt::format("{} refusals could not be reported, {} could not be written since that run began: {}",
@@ -186,18 +185,30 @@ void Collector::integrity(const Json &record, std::int64_t time)
 
 void Collector::checkpoint(const Json &record)
 {
-	const auto &gates = at(record, "weir.checkpoint.gates");
-	if (!gates.is_object())
-		return;
-	for (const auto &[name, gate] : gates.items()) {
-		auto &account = report_.accounts[name];
-		account.judged += number(gate, "refused") + number(gate, "observed");
+	const auto add = [](Account &account, const Json &gate) {
+		account.judged += number(gate, "refused") + number(gate, "observed") + number(gate, "counted");
 		account.recorded += number(gate, "recorded");
 		account.lost += number(gate, "lost");
 		account.discarded += number(gate, "discarded");
 		account.missing += number(gate, "missing");
 		account.waiting = static_cast<std::int64_t>(number(gate, "waiting"));
-	}
+	};
+	if (const auto &gates = at(record, "weir.checkpoint.gates"); gates.is_object())
+		for (const auto &[name, gate] : gates.items())
+			add(report_.accounts[name], gate);
+	if (const auto &gates = at(record, "weir.checkpoint.admitted"); gates.is_object())
+		for (const auto &[name, gate] : gates.items())
+			add(report_.admitted[name], gate);
+}
+
+/// Of sums: how many came since the last word of their counter. Each run's first one repeats what the runs before have said.
+std::uint64_t Collector::count_of_sum(const Json &record, std::uint64_t total)
+{
+	auto &last = totals_[fmt::format("{} {} {} {}", text(record, "weir.scope"), text(record, "weir.gate"),
+					 text(record, "network.direction"), text(record, "weir.reason"))];
+	const auto count = total >= last ? total - last : total;
+	last = total;
+	return count;
 }
 
 void Collector::violation(const Json &record, std::int64_t time)
@@ -206,14 +217,9 @@ void Collector::violation(const Json &record, std::int64_t time)
 	const auto reason = text(record, "weir.reason"), gate = text(record, "weir.gate");
 	auto count = std::max<std::uint64_t>(number(record, "weir.count"), 1);
 	const auto total = number(record, "weir.count_total");
-	if (total != 0) { // each run's first sum repeats what the runs before have said
-		auto &last = totals_[fmt::format("{} {} {} {}", text(record, "weir.scope"), gate, out, reason)];
-		count = total >= last ? total - last : total;
-		last = total;
-		if (time < report_.since)
-			return;
-	}
-	if (count == 0)
+	if (total != 0)
+		count = count_of_sum(record, total);
+	if (count == 0 || time < report_.since)
 		return;
 	const auto verdict = text(record, "weir.verdict");
 	const bool refused = verdict != "observed";
@@ -225,9 +231,9 @@ void Collector::violation(const Json &record, std::int64_t time)
 	add(report_.reasons[reason], count, refused, out, time, text(record, "event.reason"));
 	add(report_.gates[gate], count, refused, out, time, "");
 	const auto service = service_of(record, out);
-	const auto peer = total != 0 ? "(ends not kept)" : text(record, out ? "destination.ip" : "source.ip");
+	const auto peer = total != 0 ? not_kept : text(record, out ? "destination.ip" : "source.ip");
 	add(tally_of(report_.peers, peer.empty() ? "(no address)" : peer), count, refused, out, time, service);
-	const auto process = total != 0 ? "(ends not kept)" : process_of(record);
+	const auto process = total != 0 ? not_kept : process_of(record);
 	add(tally_of(report_.processes, process), count, refused, out, time, text(record, "process.executable"));
 	const auto digest = text(record, "weir.policy.digest");
 	if (digest.find_first_not_of('0') != std::string::npos) // all zeros: it was replaced in that moment
@@ -281,31 +287,6 @@ void Collector::policy(const Json &record, std::int64_t time)
 	(note.kind == "policy_unexplained" ? report_.alarms : report_.changes).push_back(std::move(note));
 }
 
-void Collector::window(const Json &record, std::int64_t time)
-{
-	const auto name = text(record, "weir.window.name");
-	const auto opened = time_of(record, "weir.window.opened");
-	auto &all = report_.windows;
-	auto found = std::ranges::find_if(
-		all, [&](const Window &each) { return each.name == name && each.opened == opened; });
-	if (found == all.end())
-		found = all.insert(all.end(), {.name = name,
-					       .opened = opened,
-					       .opened_by = text(record, "weir.window.opened_by"),
-					       .opened_reason = text(record, "weir.window.opened_reason")});
-	found->until = time_of(record, "weir.window.until");
-	const auto action = text(record, "event.action");
-	if (action != "window_closed" && action != "window_expired")
-		return;
-	found->ended = time;
-	found->end = action == "window_closed" ? "closed" : "expired";
-	found->closed_by = text(record, "weir.window.by");
-	found->closed_reason = text(record, "weir.window.reason");
-	found->cut = number(record, "weir.window.connections_cut");
-	if (at(record, "weir.window.decided").is_number_unsigned())
-		found->decided = number(record, "weir.window.decided");
-}
-
 Report Collector::finish()
 {
 	for (auto &[problem, open] : tampered_)
@@ -320,6 +301,7 @@ Report Collector::finish()
 	});
 	std::ranges::sort(report.windows, {}, &Window::opened);
 	std::ranges::sort(report.policies, {}, &Reign::first);
+	give_to_windows(report);
 	for (auto &each : report.windows)
 		for (const auto &[time, count] : decided_[each.name])
 			// What was counted until a change while it was open, its own end included.

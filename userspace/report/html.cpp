@@ -149,21 +149,27 @@ private:
 		end_section();
 	}
 
-	/// Where every refusal of this time went.
+	/// Where every refusal of this time went, and every packet that a window admitted.
 	void accounts()
 	{
 		if (report_.accounts.empty())
 			return;
 		std::vector<Cells> rows;
-		rows.reserve(report_.accounts.size());
-		for (const auto &[gate, sums] : report_.accounts)
-			rows.push_back({escaped(gate), grouped(sums.judged), grouped(sums.recorded), grouped(sums.lost),
-					grouped(sums.discarded + sums.missing),
+		const auto add = [&rows](const std::string &gate, const char *what, const Account &sums) {
+			rows.push_back({escaped(gate), what, grouped(sums.judged), grouped(sums.recorded),
+					grouped(sums.lost), grouped(sums.discarded + sums.missing),
 					grouped(static_cast<std::uint64_t>(sums.waiting))});
-		out_ += "<h3>Every refusal accounted for</h3>\n<p>As the checkpoints of this time state it: what the "
-			"kernel counted, and what became of it. Lost: refused all the same, without a record, as the "
-			"kernel's buffer was full. Missing: went with a recorder that was killed.</p>\n";
+		};
+		for (const auto &[gate, sums] : report_.accounts)
+			add(gate, "refusals", sums);
+		for (const auto &[gate, sums] : report_.admitted)
+			add(gate, "packets under windows", sums);
+		out_ += "<h3>Every refusal accounted for, and all that windows admitted</h3>\n<p>As the checkpoints "
+			"of this time state it: what the kernel counted, and what became of it. Lost: refused all the "
+			"same, without a record, as the kernel's buffer was full. Missing: went with a recorder that "
+			"was killed.</p>\n";
 		table({{"Gate", Kind::word},
+		       {"What", Kind::word},
 		       {"Counted", Kind::number},
 		       {"In records", Kind::number},
 		       {"Lost", Kind::number},
@@ -266,7 +272,7 @@ private:
 			put("<p>As the kernel holds it when this was made, digest <code>{}</code>. Decided: how often "
 			    "the row did since that policy was published; before: under policies that were replaced in "
 			    "this "
-			    "time. What is allowed is counted, not recorded.</p>\n",
+			    "time. What is allowed is counted, and recorded only under windows.</p>\n",
 			    escaped(report_.rows_digest));
 		std::vector<Cells> rows;
 		rows.reserve(report_.rows.size());
@@ -391,13 +397,53 @@ private:
 			       {"Decided", Kind::number},
 			       {"Cut", Kind::number}},
 			      rows);
-			out_ += "<p>Decided: how often the window's rows admitted something, which is no fewer than "
-				"the "
-				"connections made under it. These are counted, not recorded one by one. Cut: those "
-				"that "
-				"lived by it when its time was over.</p>\n";
+			out_ += "<p>Decided: how often the window's rows admitted something since their policy was "
+				"published. Cut: connections that lived by it when its time was over. Connections have "
+				"their "
+				"packets both ways; what passes packet gate and edge is counted by each.</p>\n";
+		}
+		for (const auto &each : report_.windows) {
+			put("<h3>Connections under {}, opened {}</h3>\n", escaped(each.name), utc(each.opened));
+			if (each.connections.empty())
+				none("None is recorded.");
+			connections(each.connections);
+		}
+		if (!report_.unnamed.empty()) {
+			out_ += "<h3>Connections under windows that are not known</h3>\n<p>The policy that had the "
+				"row was gone before its name was read, or no record tells of the opening.</p>\n";
+			connections(report_.unnamed);
 		}
 		end_section();
+	}
+
+	/// The most packets first. Answers that come in at the edge are of no process: they stand with the only one that there is.
+	void connections(const Connections &all)
+	{
+		std::vector<std::pair<Connection, Passed>> sorted(all.begin(), all.end());
+		std::ranges::stable_sort(sorted, std::greater(), [](const auto &each) { return each.second.packets; });
+		std::vector<Cells> rows;
+		for (std::size_t i = 0; i < std::min(sorted.size(), most_shown); i++) {
+			const auto &[key, passed] = sorted[i];
+			rows.push_back({escaped(key.peer.empty() ? "(no address)" : key.peer), escaped(key.service),
+					key.process.empty() ? "not known here" : escaped(key.process),
+					escaped(key.user), escaped(key.row), escaped(key.gate), grouped(passed.packets),
+					when(passed.first), when(passed.last)});
+		}
+		if (rows.empty())
+			return;
+		table({{"Peer"},
+		       {"Service", Kind::word},
+		       {"Process"},
+		       {"User", Kind::word},
+		       {"Row"},
+		       {"Gate", Kind::word},
+		       {"Packets", Kind::number},
+		       {"First", Kind::word},
+		       {"Last", Kind::word}},
+		      rows);
+		if (sorted.size() > most_shown)
+			put("<p>And {} more, in the JSON form of this report.</p>\n",
+			    grouped(sorted.size() - most_shown));
 	}
 
 	void notes(const char *id, const char *title, const std::vector<Note> &all, const char *nothing)

@@ -32,6 +32,33 @@ Ordered tallies(const std::map<std::string, Tally> &all, const char *name)
 	return out;
 }
 
+Ordered connections(const Connections &all)
+{
+	auto out = Ordered::array();
+	for (const auto &[key, passed] : all)
+		out.push_back({{"peer", key.peer},
+			       {"service", key.service},
+			       {"direction", key.out ? "out" : "in"},
+			       {"process", key.process},
+			       {"user", key.user},
+			       {"executables", passed.executables},
+			       {"gate", key.gate},
+			       {"row", key.row},
+			       {"packets", passed.packets},
+			       {"first", moment(passed.first)},
+			       {"last", moment(passed.last)}});
+	return out;
+}
+
+Ordered accounts(const std::map<std::string, Account> &all)
+{
+	auto out = Ordered::object();
+	for (const auto &[gate, sums] : all)
+		out[gate] = {{"counted", sums.judged},      {"recorded", sums.recorded}, {"lost", sums.lost},
+			     {"discarded", sums.discarded}, {"missing", sums.missing},   {"waiting", sums.waiting}};
+	return out;
+}
+
 Ordered notes(const std::vector<Note> &all)
 {
 	auto out = Ordered::array();
@@ -72,7 +99,8 @@ Ordered json(const Report &report)
 				   {"closed_by", each.closed_by},
 				   {"closed_reason", each.closed_reason},
 				   {"decided", each.decided ? Ordered(*each.decided) : Ordered()},
-				   {"connections_cut", each.cut}});
+				   {"connections_cut", each.cut},
+				   {"connections", connections(each.connections)}});
 	for (const auto &each : report.rows)
 		rows.push_back({{"id", each.id},
 				{"dir", each.dir},
@@ -84,11 +112,7 @@ Ordered json(const Report &report)
 				{"place", each.place},
 				{"window", each.window},
 				{"decided", each.used}});
-	auto accounts = Ordered::object(), gaps = Ordered::array(), before = Ordered::array();
-	for (const auto &[gate, sums] : report.accounts)
-		accounts[gate] = {{"counted", sums.judged},  {"recorded", sums.recorded},
-				  {"lost", sums.lost},       {"discarded", sums.discarded},
-				  {"missing", sums.missing}, {"waiting", sums.waiting}};
+	auto gaps = Ordered::array(), before = Ordered::array();
 	for (const auto &gap : report.gaps)
 		gaps.push_back(
 			{{"from", moment(gap.from)}, {"to", moment(gap.to)}, {"what", gap.kind}, {"text", gap.text}});
@@ -125,8 +149,10 @@ Ordered json(const Report &report)
 		  {"by_process", tallies(report.processes, "process")}}},
 		{"policies", policies},
 		{"rows", {{"digest", report.rows_digest}, {"rows", rows}, {"before", before}}},
-		{"accounts", accounts},
+		{"accounts", accounts(report.accounts)},
+		{"admitted_accounts", accounts(report.admitted)},
 		{"windows", windows},
+		{"connections_under_unnamed_windows", connections(report.unnamed)},
 		{"changes", notes(report.changes)},
 		{"alarms", notes(report.alarms)},
 		{"gaps", gaps}};

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace weir::report {
@@ -36,6 +37,19 @@ struct Reign {
 	bool observe = false;             ///< it refuses nothing, as the change says
 };
 
+/// Packets that a window's row admitted, of one peer, service and process at one gate: one connection or several.
+struct Connection {
+	std::string peer{}, service{}, process{}, user{}, gate{}, row{};
+	bool out = false; ///< this host opened it
+	auto operator<=>(const Connection &) const = default;
+};
+struct Passed {
+	std::uint64_t packets = 0;
+	std::int64_t first = 0, last = 0; ///< UNIX time, ns
+	std::set<std::string> executables{}; ///< the first few
+};
+using Connections = std::map<Connection, Passed>;
+
 struct Window {
 	std::string name{};
 	std::int64_t opened = 0, until = 0, ended = 0; ///< ended 0: no record of an end
@@ -45,6 +59,7 @@ struct Window {
 	std::uint64_t cut = 0; ///< connections that were ended at its end
 	/// How often its rows decided: no fewer than there were connections. nullopt: no record says it.
 	std::optional<std::uint64_t> decided{};
+	Connections connections{};
 };
 
 /// Some time of which not everything is in the record, or in which not everything was held.
@@ -54,9 +69,9 @@ struct Gap {
 	std::string text{};
 };
 
-/// What the checkpoints of this time state of one gate.
+/// What the checkpoints of this time state of one gate, of refusals or of packets that windows admitted.
 struct Account {
-	std::uint64_t judged = 0;    ///< refused or observed, by the kernel's counters
+	std::uint64_t judged = 0;    ///< by the kernel's counters
 	std::uint64_t recorded = 0;
 	std::uint64_t lost = 0;      ///< the ring was full
 	std::uint64_t discarded = 0, missing = 0;
@@ -115,13 +130,15 @@ struct Report {
 	std::map<std::string, Tally> reasons, peers, processes, gates;
 	std::vector<Reign> policies;
 	std::vector<Window> windows;
+	Connections unnamed; ///< under a window that their records don't name, or of which no opening is recorded
 	std::vector<Note> changes; ///< of the policy, interfaces, components, names
 	std::vector<Gap> gaps;     ///< what may be missing, and when
 	std::vector<Note> alarms;  ///< tampering, and what could not be held
 	std::vector<Row> rows;     ///< of the policy that is in force now; none: it can't be read
 	std::string rows_digest;
 	std::map<std::string, Use> used_before; ///< by row, out of records of changes
-	std::map<std::string, Account> accounts; ///< by gate; none: there is no journal
+	std::map<std::string, Account> accounts; ///< of refusals, by gate; none: there is no journal
+	std::map<std::string, Account> admitted; ///< of packets that windows admitted, by gate
 	Integrity integrity;
 };
 
@@ -136,6 +153,9 @@ public:
 private:
 	void violation(const nlohmann::json &, std::int64_t time);
 	void window(const nlohmann::json &, std::int64_t time);
+	void admission(const nlohmann::json &, std::int64_t time);
+	void give_to_windows(Report &);
+	std::uint64_t count_of_sum(const nlohmann::json &, std::uint64_t total);
 	void policy(const nlohmann::json &, std::int64_t time);
 	void journal(const nlohmann::json &, std::int64_t time);
 	void integrity(const nlohmann::json &, std::int64_t time);
@@ -148,6 +168,10 @@ private:
 	std::map<std::string, Gap> tampered_; ///< by what is not as it was published
 	/// By window: when a policy with it was replaced, and how often its rows had decided.
 	std::map<std::string, std::vector<std::pair<std::int64_t, std::uint64_t>>> decided_;
+	/// What was admitted, by window, generation and hour: an opening or an end makes a new generation, and no two instances
+	/// of the name are likely to have the same one in one hour.
+	std::map<std::tuple<std::string, std::string, std::int64_t>, Connections> admitted_;
+	std::size_t connections_ = 0; ///< of all of them
 	std::int64_t ended_ = 0; ///< the recording, and nothing is recorded since
 	std::map<std::string, std::uint64_t> totals_; ///< of sums, by what they are of: the counters' last word
 };

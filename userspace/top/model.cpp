@@ -175,6 +175,8 @@ Rate Model::sum_of(const kernel::Counters &now, bool same, Figure figure, std::s
 {
 	Rate sum;
 	for (auto index = first; index < std::min(first + count, now.size()); index++) {
+		if (!kernel::is_of_refusals(index))
+			continue;
 		const auto was = same && index < before_.counters.size() ? before_.counters[index].*figure : 0;
 		const auto rate = rate_of(now[index].*figure, was, span_);
 		sum.total += rate.total;

@@ -160,6 +160,36 @@ TEST(AppendJson, GoldenMany)
 			  "\n");
 }
 
+TEST(AppendJson, GoldenAdmission)
+{
+	EXPECT_EQ(admitted_line(admitted_packets(), {.row = "web\"tcp", .window = "installation"},
+				{.executable = "/usr/bin/apt", .user = "root", .cgroup = "/weir.slice"}),
+		  R"({"@timestamp":"2026-11-24T12:03:04.623456789Z","ecs":{"version":"8.17.0"},)"
+		  R"("event":{"kind":"event","category":["network"],"type":["connection","allowed"],)"
+		  R"("action":"window_connection","outcome":"success",)"
+		  R"("reason":"row web\"tcp of window installation admitted it","provider":"weir",)"
+		  R"("dataset":"weir.admission","start":"2026-11-24T12:03:04.123456789Z",)"
+		  R"("end":"2026-11-24T12:03:04.623456789Z"},)"
+		  R"("network":{"direction":"egress","type":"ipv4","transport":"tcp","iana_number":"6","packets":12},)"
+		  R"("source":{"ip":"192.0.2.2"},"destination":{"ip":"198.51.100.7","port":443},)"
+		  R"("process":{"pid":1234,"name":"apt","executable":"/usr/bin/apt"},)"
+		  R"("user":{"id":"0","name":"root"},"group":{"id":"0"},"rule":{"id":"web\"tcp"},)" +
+			  observer() +
+			  R"(,"weir":{"instance":"default","gate":"packet","verdict":"admitted","scope":1,)"
+			  R"("generation":3,"row":5,"window":{"name":"installation"},)"
+			  R"("cgroup":{"id":4242,"path":"/weir.slice"},"interface":{"index":2}}})"
+			  "\n");
+}
+
+TEST(AppendJson, AnAdmissionWhoseNamesAreGoneHasNone)
+{
+	const auto line = admitted_line(admitted_packets(), {});
+	EXPECT_EQ(line.find("rule"), std::string::npos);
+	EXPECT_EQ(line.find("\"window\""), std::string::npos);
+	EXPECT_NE(line.find(R"("reason":"a row of a window admitted it")"), std::string::npos);
+	EXPECT_NE(line.find(R"("row":5)"), std::string::npos);
+}
+
 TEST(AppendJson, GoldenSum)
 {
 	std::string line;

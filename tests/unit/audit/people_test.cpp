@@ -92,6 +92,16 @@ TEST_F(ForPeople, ManyInOneRecord)
 		"admits it (edge gate, packet, eth0) \u00d7 1234 in 0.50 s");
 }
 
+TEST_F(ForPeople, WhatAWindowAdmitted)
+{
+	EXPECT_EQ(for_people(admitted_line(admitted_packets(), {.row = "web-tcp", .window = "installation"},
+					   {.user = "root"}),
+			     false)
+			  .value(),
+		  "12:03:04.623 admitted out tcp apt[1234] root -> 198.51.100.7:443  row web-tcp of window "
+		  "installation admitted it (packet gate) \u00d7 12 packets in 0.50 s");
+}
+
 TEST_F(ForPeople, OnlyTheNumberIsKnown)
 {
 	std::string line;

@@ -100,6 +100,31 @@ inline std::pair<weir_merge_key, weir_merge> merged_packets()
 	return {key, merge};
 }
 
+/// apt as root, by row 5 of a window: both ways together.
+inline std::pair<weir_merge_key, weir_merge> admitted_packets()
+{
+	auto [key, merge] = merged_packets();
+	key.gate = WEIR_GATE_PACKET;
+	key.direction = WEIR_OUT;
+	key.port = 443;
+	key.pid = 1234;
+	key.reason = WEIR_REASON_NONE;
+	key.verdict = WEIR_ALLOW;
+	merge.count = 12;
+	merge.row = 5;
+	merge.cgroup = 4242;
+	std::memcpy(merge.comm, "apt", 4);
+	return {key, merge};
+}
+
+inline std::string admitted_line(const std::pair<weir_merge_key, weir_merge> &many, const Admission &by,
+				 const Enrichment &more = {})
+{
+	std::string line;
+	append_admitted_json(line, many.first, many.second, more, by, "default", sample_to_wall);
+	return line;
+}
+
 inline std::string line_of(const std::pair<weir_merge_key, weir_merge> &many, const Enrichment &more = {})
 {
 	std::string line;

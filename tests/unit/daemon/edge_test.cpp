@@ -29,7 +29,9 @@ weir_merge counted(std::uint64_t count)
 		.uid = 0,
 		.gid = 0,
 		.cgroup = 0,
-		.comm = {}};
+		.comm = {},
+		.row = WEIR_NO_ROW,
+		.zero = 0};
 }
 
 /// Of all records: what docs/events.md says that it adds up to.

@@ -144,11 +144,13 @@ Result<std::uint32_t> read_generation(const Where &)
 	return fake().generation;
 }
 
-Result<bool> needs_journal(const Where &)
+Result<std::uint32_t> read_flags(const Where &)
 {
 	if (!fake().loaded)
 		return fail(Exit::absent, "not loaded");
-	return fake().journal_needed;
+	const bool ends =
+		std::ranges::any_of(fake().policy.rows, [](const BoundRow &row) { return row.deadline != 0; });
+	return (fake().journal_needed ? 0U + WEIR_IMAGE_JOURNAL : 0U) | (ends ? 0U + WEIR_IMAGE_DEADLINES : 0U);
 }
 
 Result<weir_lease> read_lease(const Where &)

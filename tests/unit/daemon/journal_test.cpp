@@ -277,7 +277,8 @@ protected:
 	std::optional<kernel::Ring> ring_;
 	std::optional<Keeper> keeper_;
 	Broker broker_{where_};
-	Merged merged_{broker_};
+	RowNames rows_{broker_};
+	Merged merged_{broker_, rows_};
 };
 
 TEST_F(KeeperTest, WhatAKilledProcessTookIsMissingWhenAllIsQuiet)

@@ -65,6 +65,20 @@ TEST(Filters, TimeIsHalfOpen)
 	EXPECT_THAT(chosen({.since = 2000, .until = 2001}, lines), ElementsAre("as_published"));
 }
 
+TEST(Filters, WhatAWindowAdmittedIsChosenLikeARefusal)
+{
+	const std::vector<std::string> lines{admission_line(), audit::line_of(audit::refused_packet())};
+	const auto is_chosen = [&](const Filter &filter) { return chosen(filter, lines).size() == 1; };
+	EXPECT_TRUE(is_chosen({.kinds = {"admission"}}));
+	EXPECT_TRUE(is_chosen({.kinds = {"window_connection"}}));
+	EXPECT_TRUE(is_chosen({.pid = 1234, .process = "apt"}));
+	EXPECT_TRUE(is_chosen({.row = "web-tcp"}));
+	EXPECT_TRUE(is_chosen({.peers = {*Prefix::parse("198.51.100.0/24")}}));
+	EXPECT_FALSE(is_chosen({.row = "web-udp"}));
+	EXPECT_THAT(chosen({.reason = "no_row"}, {admission_line()}), IsEmpty());
+	EXPECT_THAT(chosen({.row = "web-tcp"}, {summed_admission_line()}), IsEmpty()) << "nobody knows";
+}
+
 TEST(Filters, PeerIsTheOtherEndWhicheverWay)
 {
 	const auto out = audit::line_of(audit::refused_connect()), in = audit::line_of(audit::refused_packet());

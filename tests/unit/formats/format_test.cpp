@@ -284,6 +284,24 @@ TEST(Format, OcsfOfMany)
 	EXPECT_EQ(event["end_time"].get<std::int64_t>() - event["start_time"].get<std::int64_t>(), 500);
 }
 
+TEST(Format, WhatAWindowAdmittedIsTrafficThatWasAllowed)
+{
+	const auto event = ocsf_of(admission_line());
+	EXPECT_EQ(event["class_uid"], 4001);
+	EXPECT_EQ(event["activity_id"], 6);
+	EXPECT_EQ(event["action_id"], 1);
+	EXPECT_EQ(event["disposition_id"], 1);
+	EXPECT_EQ(event["status_id"], 1);
+	EXPECT_EQ(event["traffic"]["packets"], 12);
+	EXPECT_EQ(event["firewall_rule"]["uid"], "web-tcp");
+	EXPECT_EQ(event["dst_endpoint"]["ip"], "198.51.100.7");
+	const auto cef = convert(Format::cef, bare(admission_line())).value();
+	for (const char *field : {"|window_connection|", "dst=198.51.100.7", "dpt=443", "cnt=12", "sproc=apt",
+				  "cs5=web-tcp", "cs6=installation", "act=window_connection"})
+		EXPECT_NE(cef.find(field), std::string::npos) << field << " in " << cef;
+	EXPECT_EQ(summarize(bare(admission_line())).value().severity, 5u);
+}
+
 TEST(Format, OcsfOfAChangeSaysWhoWhatAndWhy)
 {
 	const auto window = ocsf_of(window_line(window_change("window_opened")));

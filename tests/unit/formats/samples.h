@@ -53,6 +53,27 @@ inline std::string summed_line(std::string_view verdict = "refused")
 	});
 }
 
+inline std::string summed_admission_line()
+{
+	return made([&](std::string &out) {
+		audit::append_summed_json(out,
+					  {.scope = 1,
+					   .gate = WEIR_GATE_EDGE,
+					   .direction = WEIR_IN,
+					   .reason = WEIR_REASON_NONE,
+					   .count = 70,
+					   .total = 700,
+					   .verdict = "admitted"},
+					  "default", sample_time);
+	});
+}
+
+inline std::string admission_line()
+{
+	return audit::admitted_line(audit::admitted_packets(), {.row = "web-tcp", .window = "installation"},
+				    {.executable = "/usr/bin/apt", .user = "root", .cgroup = "/weir.slice"});
+}
+
 inline std::string loss_line()
 {
 	return made([](std::string &out) {
@@ -158,6 +179,9 @@ inline std::string checkpoint_line(std::int64_t time = sample_time)
 	statement.gates[0].recorded = 5;
 	statement.policy = "3:" + std::string(64, '3');
 	statement.summed[12] = 3;
+	statement.admitted[1].counted = {.observed = 12, .merged = 12};
+	statement.admitted[1].total = statement.admitted[1].counted;
+	statement.admitted[1].recorded = 12;
 	const auto line = note_line({.dataset = "weir.checkpoint",
 				     .action = "journal_checkpoint",
 				     .text = "8 records since the last checkpoint",
@@ -226,8 +250,10 @@ inline std::vector<std::string> all_records()
 	}
 	all.push_back(line_of(refused_connect(),
 			      {.executable = "/usr/bin/curl", .user = "root", .cgroup = "/weir.slice"}, "node-1"));
-	all.insert(all.end(), {line_of(echo), line_of(observed), line_of(refused_frame()), line_of(merged_packets()),
-			       summed_line(), summed_line(""), summed_line("observed"), loss_line(), hostile_line()});
+	all.insert(all.end(),
+		   {line_of(echo), line_of(observed), line_of(refused_frame()), line_of(merged_packets()),
+		    summed_line(), summed_line(""), summed_line("observed"), admission_line(),
+		    admitted_line(admitted_packets(), {}), summed_admission_line(), loss_line(), hostile_line()});
 	for (const char *action : {"interface_held", "interface_gone", "interface_problem", "interface_problem_solved"})
 		all.push_back(made([&](std::string &out) {
 			append_interface_json(out, {action, action[10] == 'p' ? "" : "eth0", "holds eth0", false},

@@ -27,6 +27,16 @@ std::string many(const char *gate, std::uint64_t count)
 {
 	return refusal(gate, R"(,"count":)" + std::to_string(count));
 }
+/// The process's name is no number of packets.
+std::string admission(const char *gate, std::uint64_t packets, const std::string &more = "")
+{
+	return R"({"@timestamp":"2026-11-25T12:00:00.000000000Z","event":{"dataset":"weir.admission"},"network":)"
+	       R"({"direction":"egress","transport":"tcp","packets":)" +
+	       std::to_string(packets) +
+	       R"(},"process":{"name":"a\",\"network\":{\"direction\":\"x\",\"packets\":9"},"weir":)"
+	       R"({"instance":"default","gate":")" +
+	       std::string(gate) + R"(","verdict":"admitted")" + more + "}}";
+}
 std::string line_of(const Statement &statement)
 {
 	return R"({"weir":{"instance":"default","checkpoint":)" + json_of(statement) + "}}";
@@ -174,6 +184,89 @@ TEST_F(SumsTest, TotalsGrowByWhatIsStatedUnlessTheCountersBeginAnew)
 			  each.gates[2].total = {};
 		  }),
 		  "");
+}
+
+/// What windows admitted: 12 packets at the packet gate, 5 of them summed, and 3 at the edge, of which one waits.
+class AdmittedTest : public SumsTest {
+protected:
+	AdmittedTest()
+	{
+		first_.records += 3;
+		first_.admitted[1].counted = {.observed = 12, .merged = 7, .summed = 5};
+		first_.admitted[1].recorded = 12;
+		first_.admitted[2].counted = {.observed = 3, .merged = 3};
+		first_.admitted[2].recorded = 2;
+		first_.admitted[2].waiting = 1;
+		for (auto &gate : first_.admitted)
+			gate.total = gate.counted;
+		second_.admitted = first_.admitted;
+		for (auto &gate : second_.admitted) {
+			gate.counted = {};
+			gate.recorded = 0;
+			gate.waiting = 0;
+		}
+	}
+	std::string complaint(const std::function<void(Statement &)> &change, std::uint64_t packets = 7)
+	{
+		sums_ = {};
+		records();
+		sums_.add(admission("packet", packets));
+		sums_.add(admission("packet", 5, R"(,"count_total":500)"));
+		sums_.add(admission("edge", 2));
+		auto statement = first_;
+		change(statement);
+		return sums_.close(line_of(statement));
+	}
+};
+
+TEST_F(AdmittedTest, AddsUpAndIsNoRefusal)
+{
+	EXPECT_EQ(complaint([](auto &) {}), "");
+	sums_.add(event("socket", 2));
+	sums_.add(admission("edge", 1));
+	second_.records = 2;
+	second_.admitted[2].recorded = 1; // the one that waited
+	auto sums = sums_;
+	EXPECT_EQ(sums.close(line_of(second_)), "");
+	second_.admitted[2].total.observed++;
+	EXPECT_THAT(sums_.close(line_of(second_)), HasSubstr("edge gate, under windows: the counters' totals"));
+}
+
+TEST_F(AdmittedTest, ReadsWhatItWrites)
+{
+	const auto read = statement_of(line_of(first_));
+	ASSERT_TRUE(read && *read);
+	EXPECT_EQ((*read)->admitted, first_.admitted);
+	EXPECT_EQ(json_of(**read), json_of(first_));
+	first_.admitted = {};
+	EXPECT_THAT(json_of(first_), testing::Not(HasSubstr("admitted"))) << "as before there was any";
+}
+
+TEST_F(AdmittedTest, WhatDoesNotAddUpIsFound)
+{
+	EXPECT_THAT(complaint([](auto &) {}, 6), HasSubstr("packet gate, under windows: the checkpoint states 12 in "
+							   "records, but it is 11"));
+	EXPECT_THAT(complaint([](auto &each) { each.admitted[1].counted.observed = 13; }),
+		    StartsWith("packet gate, under windows: 13 were admitted"));
+	EXPECT_THAT(complaint([](auto &each) { each.admitted[2].waiting = 0; }), HasSubstr("0 wait"));
+	EXPECT_THAT(complaint([](auto &each) { each.admitted = {}; }), HasSubstr("states 0 in records"));
+	EXPECT_EQ(complaint([](auto &each) {
+			  each.admitted[2].waiting = 0;
+			  each.admitted[2].missing = 1;
+		  }),
+		  "");
+	// Told as refusals they'd hide in the other sums.
+	EXPECT_THAT(complaint([](auto &each) {
+			    each.gates[1] = each.admitted[1];
+			    each.admitted[1] = {};
+		    }),
+		    HasSubstr("packet gate"));
+}
+
+TEST_F(AdmittedTest, IsOfAGate)
+{
+	sums_.add(admission("door", 7));
+	EXPECT_THAT(sums_.close(line_of({.records = 1, .counters = "c", .ring = "r"})), HasSubstr("is of no gate"));
 }
 
 TEST_F(SumsTest, EveryEventOfTheRingHasARecordOrIsExplained)

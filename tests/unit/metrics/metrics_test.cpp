@@ -33,6 +33,8 @@ Facts full()
 	state.counters.resize(WEIR_COUNTERS);
 	state.counters[weir_counter_index(0, WEIR_GATE_SOCKET, WEIR_OUT, WEIR_REASON_NO_ROW)].refused = 5;
 	state.counters[weir_counter_index(1, WEIR_GATE_EDGE, WEIR_IN, WEIR_REASON_MALFORMED)].refused = 9;
+	auto &admitted = state.counters[weir_counter_index(0, WEIR_GATE_PACKET, WEIR_OUT, WEIR_REASON_NONE)];
+	admitted.observed = admitted.merged = 31;
 	state.hooks = {{.name = "connect4", .gate = WEIR_GATE_SOCKET, .scope = 0, .attached = true, .problem = ""}};
 	state.interfaces = {{.name = "eth0", .flags = 1}, {.name = "eth1", .flags = 0}};
 	RunFigures run{.written = 14, .waiting = 1, .discarded = 0, .sinks = {}};
@@ -84,6 +86,10 @@ TEST(Metrics, SayWhatIsSo)
 		     "weir_refused_total{instance=\"default\",scope=\"edge\",gate=\"edge\",direction=\"in\","
 		     "reason=\"malformed\"} 9\n",
 		     "weir_lost_total{instance=\"default\",scope=\"\",gate=\"\",direction=\"\",reason=\"\"} 0\n",
+		     "weir_observed_total{instance=\"default\",scope=\"\",gate=\"\",direction=\"\",reason=\"\"} 0\n",
+		     "weir_merged_total{instance=\"default\",scope=\"\",gate=\"\",direction=\"\",reason=\"\"} 0\n",
+		     "weir_window_packets_total{instance=\"default\",scope=\"node,gui\",gate=\"packet\","
+		     "direction=\"out\"} 31\n",
 		     "id=\"node-researcher\",scope=\"node,gui\",window=\"\"} 42\n",
 		     "weir_window_open{instance=\"default\",window=\"installation\"} 1\n",
 		     "weir_window_seconds_left{instance=\"default\",window=\"installation\"} 90\n",

@@ -124,6 +124,90 @@ TEST(Report, WindowHasWhoWhyAndItsEnd)
 	EXPECT_NE(page.find("its time was over"), std::string::npos);
 }
 
+/// Of a connection under the window: `who` and how many packets, so long after the window was opened.
+std::string admitted(const char *gate, const char *who, std::uint64_t packets, std::int64_t after = 0,
+		     std::uint32_t generation = 3)
+{
+	auto many = audit::admitted_packets();
+	many.first.gate = gate == std::string("edge") ? WEIR_GATE_EDGE : WEIR_GATE_PACKET;
+	many.first.generation = generation;
+	many.second.count = packets;
+	many.second.first += static_cast<std::uint64_t>(after);
+	many.second.last += static_cast<std::uint64_t>(after);
+	std::memset(many.second.comm, 0, sizeof(many.second.comm));
+	std::strcpy(many.second.comm, who);
+	if (*who == '\0')
+		many.first.pid = 0;
+	return audit::admitted_line(
+		many, {.row = "web-tcp", .window = "installation"},
+		{.executable = *who == '\0' ? "" : "/usr/bin/tool", .user = *who == '\0' ? "" : "root"});
+}
+
+TEST(Report, ConnectionsStandUnderTheirWindow)
+{
+	auto first = formats::window_change("window_opened"), over = formats::window_change("window_closed");
+	over.at = sample_time + 10'000'000'000;
+	auto second = first;
+	second.opened = second.at = sample_time + 20'000'000'000;
+	// The records' own order does not matter.
+	const auto report = of({admitted("packet", "apt", 30, 21'000'000'000, 5), admitted("packet", "apt", 12),
+				admitted("packet", "apt", 8, 1'000'000'000), admitted("packet", "curl", 5),
+				admitted("edge", "", 7), admitted("edge", "apt", 12), formats::window_line(first),
+				formats::window_line(over), formats::window_line(second)});
+	ASSERT_EQ(report.windows.size(), 2u);
+	EXPECT_EQ(report.refused + report.observed, 0u) << "they are no violations";
+	EXPECT_TRUE(report.reasons.empty());
+	EXPECT_TRUE(report.unnamed.empty());
+	const auto &under = report.windows[0].connections;
+	ASSERT_EQ(under.size(), 3u);
+	const Connection apt{.peer = "198.51.100.7",
+			     .service = "tcp/443 out",
+			     .process = "apt",
+			     .user = "root",
+			     .gate = "packet",
+			     .row = "web-tcp",
+			     .out = true};
+	ASSERT_TRUE(under.contains(apt));
+	EXPECT_EQ(under.at(apt).packets, 20u);
+	EXPECT_EQ(under.at(apt).last - under.at(apt).first, 1'500'000'000);
+	auto at_the_edge = apt;
+	at_the_edge.gate = "edge";
+	EXPECT_EQ(under.at(at_the_edge).packets, 19u) << "with the answers, that are of no process there";
+	ASSERT_EQ(report.windows[1].connections.size(), 1u);
+	EXPECT_EQ(report.windows[1].connections.at(apt).packets, 30u);
+	const auto page = html(report);
+	EXPECT_NE(page.find("Connections under installation"), std::string::npos);
+	EXPECT_NE(page.find("curl"), std::string::npos);
+	const auto all = json(report);
+	EXPECT_EQ(all["windows"][0]["connections"].size(), 3u);
+	EXPECT_EQ(all["windows"][0]["connections"][2]["packets"], 5);
+}
+
+TEST(Report, AnswersOfSeveralProcessesAreOfNone)
+{
+	const auto report = of({admitted("edge", "", 7), admitted("edge", "apt", 12), admitted("edge", "curl", 1)});
+	EXPECT_EQ(report.unnamed.size(), 3u) << "and no record tells of the window";
+	EXPECT_NE(html(report).find("windows that are not known"), std::string::npos);
+}
+
+TEST(Report, SumsOfWhatWindowsAdmittedAreToldOnce)
+{
+	const auto report = of({formats::summed_admission_line(), formats::summed_admission_line()});
+	ASSERT_EQ(report.unnamed.size(), 1u);
+	EXPECT_EQ(report.unnamed.begin()->second.packets, 700u);
+	EXPECT_EQ(report.refused + report.observed + report.unknown, 0u);
+}
+
+TEST(Report, ManyConnectionsAreCutOnThePageOnly)
+{
+	std::vector<std::string> lines{formats::window_line(formats::window_change("window_opened"))};
+	for (int i = 0; i < 40; ++i)
+		lines.push_back(admitted("packet", ("tool" + std::to_string(i)).c_str(), 1));
+	const auto report = of(lines);
+	EXPECT_EQ(json(report)["windows"][0]["connections"].size(), 40u);
+	EXPECT_NE(html(report).find("And 15 more"), std::string::npos);
+}
+
 TEST(Report, LossesAreGapsAndFailuresAreAlarms)
 {
 	const auto report = of(formats::all_records());

@@ -36,6 +36,18 @@ TEST(TopModel, RatesAreOverTheIntervalAndThePastIsNone)
 	EXPECT_EQ(view.gates[1].observed.per_second, 1.5);
 }
 
+TEST(TopModel, WhatWindowsAdmitIsNoViolation)
+{
+	Model model("default");
+	auto state = loaded();
+	model.end_interval(at(0, state));
+	auto &admitted = state.counters[weir_counter_index(0, WEIR_GATE_PACKET, WEIR_OUT, WEIR_REASON_NONE)];
+	admitted.observed = admitted.merged = 12;
+	model.end_interval(at(2, state));
+	EXPECT_EQ(model.view().observed.total, 0U);
+	EXPECT_EQ(model.view().gates[1].observed.total, 0U);
+}
+
 TEST(TopModel, AnotherGenerationBeginsItsRowsAnew)
 {
 	Model model("default");
