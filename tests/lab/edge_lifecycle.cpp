@@ -406,7 +406,7 @@ TEST_F(EdgeLifecycle, LikeRefusalsAreTakenOnce)
 	apply(site());
 	const auto taken = [] {
 		std::uint64_t count = 0;
-		const auto merges = kernel::take_merges(where());
+		const auto merges = kernel::take_merges(where(), true);
 		if (!merges)
 			throw std::runtime_error(merges.error().message);
 		for (const auto &[key, merge] : *merges)

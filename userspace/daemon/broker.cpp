@@ -120,7 +120,7 @@ private:
 				     : error(image.error());
 		}
 		case Question::merges:
-			return merges();
+			return merges(question.take<bool>());
 		case Question::flags: {
 			const auto flags = kernel::read_flags(where_);
 			return flags ? number(*flags) : error(flags.error());
@@ -183,9 +183,9 @@ private:
 		const int files[] = {ring->lock.get(), ring->events.get(), ring->counters.get()};
 		return good("", files);
 	}
-	Result<> merges()
+	Result<> merges(bool admitted)
 	{
-		const auto merges = kernel::take_merges(where_);
+		const auto merges = kernel::take_merges(where_, admitted);
 		if (!merges)
 			return error(merges.error());
 		Bytes bytes;
@@ -302,11 +302,14 @@ Result<Image> Broker::read_image()
 	return image;
 }
 
-Result<Broker::Merges> Broker::take_merges()
+Result<Broker::Merges> Broker::take_merges(bool admitted)
 {
 	if (!socket_)
-		return kernel::take_merges(where_);
-	const auto answer = ask(question(Question::merges));
+		return kernel::take_merges(where_, admitted);
+	Bytes bytes;
+	bytes.put(Question::merges);
+	bytes.put(admitted);
+	const auto answer = ask(bytes.all);
 	if (!answer)
 		return std::unexpected(answer.error());
 	Merges merges;
@@ -315,10 +318,10 @@ Result<Broker::Merges> Broker::take_merges()
 	const auto content = content_of(answer->files[0]);
 	if (!content)
 		return std::unexpected(content.error());
-	Bytes bytes(*content);
-	while (!bytes.rest().empty()) {
-		const auto key = bytes.take<weir_merge_key>();
-		merges.emplace_back(key, bytes.take<weir_merge>());
+	Bytes entries(*content);
+	while (!entries.rest().empty()) {
+		const auto key = entries.take<weir_merge_key>();
+		merges.emplace_back(key, entries.take<weir_merge>());
 	}
 	return merges;
 }

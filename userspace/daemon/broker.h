@@ -37,7 +37,7 @@ public:
 	/// As the functions of the same names in kernel::.
 	Result<Image> read_image();
 	Result<std::uint32_t> read_generation();
-	Result<Merges> take_merges();
+	Result<Merges> take_merges(bool admitted);
 	Result<std::uint32_t> read_flags();
 	Result<weir_lease> read_lease();
 	Result<> write_lease(const weir_lease &);

@@ -239,7 +239,7 @@ void Keeper::notice_quiet(Records &records, const kernel::Ring &ring, const Merg
 		(kernel::is_of_refusals(i) ? judged : admitted) += (*counters)[i].refused + (*counters)[i].observed;
 	const bool taken = merged.is_empty() && !records.is_full();
 	const bool refusals_rest = taken && judged == judged_ && ring.next() == ring.made();
-	const bool windows_rest = taken && admitted == admitted_;
+	const bool windows_rest = taken && merged.has_admitted() && admitted == admitted_;
 	judged_ = judged;
 	admitted_ = admitted;
 	if (records.balance().settle(refusals_rest, windows_rest))

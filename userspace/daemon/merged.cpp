@@ -8,6 +8,8 @@
 namespace weir::daemon {
 namespace {
 
+constexpr std::int64_t admitted_pause = 5 * second;
+
 /// The reverse of weir_counter_index().
 audit::Summed place_of(std::size_t index)
 {
@@ -25,11 +27,26 @@ audit::Summed place_of(std::size_t index)
 
 void Merged::take()
 {
+	const auto now = clock_ns(CLOCK_MONOTONIC);
+	const bool is_due = now >= admitted_at_;
+	if (is_due && is_empty())
+		admitted_at_ = now + admitted_pause;
+	take(is_due);
+}
+
+void Merged::take_all()
+{
+	take(true);
+}
+
+void Merged::take(bool admitted)
+{
 	if (!is_empty())
 		return;
 	taken_.clear();
 	next_ = 0;
-	auto taken = broker_.take_merges();
+	auto taken = broker_.take_merges(admitted);
+	has_admitted_ = admitted && taken;
 	if (taken) {
 		complaint_.settle();
 		taken_ = std::move(*taken);

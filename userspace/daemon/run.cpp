@@ -395,7 +395,7 @@ void Daemon::put_merged()
 	const auto is_late = [this] { return broken_ || clock_ns(CLOCK_MONOTONIC) > *deadline_; };
 	for (int tables = 0; tables < 2 && ring_ && !is_late(); tables++) {
 		if (broker_.identity() == identity_)
-			merged_.take(); // nothing while an earlier table waits: that one first
+			merged_.take_all(); // nothing while an earlier table waits: that one first
 		for (merged_.put(records_, enricher_, to_wall_); !merged_.is_empty() && !is_late();
 		     merged_.put(records_, enricher_, to_wall_)) {
 			write_out();

@@ -165,9 +165,9 @@ Result<Fd> watch_interfaces();
 /// Empties it; gives whether there was anything.
 bool drain_interfaces(const Fd &watch);
 
-/// Like refusals, and what rows of windows admitted (WEIR_REASON_NONE), counted by the gates since the last call; takes
-/// them out of the kernel. Their times are of the boot clock here, not of the monotonic one.
-Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &);
+/// Like refusals and, with `admitted`, what rows of windows admitted (WEIR_REASON_NONE), counted by the gates since the
+/// last call; takes them out of the kernel. Their times are of the boot clock here, not of the monotonic one.
+Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &, bool admitted);
 
 /// Connections that were ended, and what went wrong with others. The gates refuse the packets of all of them.
 struct Cut {

@@ -92,7 +92,7 @@ Result<> prepare_merges(int merges_fd)
 	return {};
 }
 
-Result<std::vector<Entry>> take_merges(const Where &where)
+Result<std::vector<Entry>> take_merges(const Where &where, bool admitted)
 {
 	const Libbpf quiet;
 	if (auto there = must_exist(where); !there)
@@ -101,7 +101,7 @@ Result<std::vector<Entry>> take_merges(const Where &where)
 	if (!merges)
 		return std::unexpected(merges.error());
 	std::vector<Entry> entries;
-	for (__u32 slot = 0; slot < WEIR_MERGE_TABLES; ++slot)
+	for (__u32 slot = 0; slot < (admitted ? WEIR_MERGE_TABLES : WEIR_MERGE_ADMITTED); ++slot)
 		if (auto taken = take_from(merges->get(), slot, entries); !taken && entries.empty())
 			return std::unexpected(std::move(taken).error());
 	return entries;

@@ -127,14 +127,21 @@ Result<Counters> read_counters(const Where &)
 	return counters;
 }
 
-Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &)
+Result<std::vector<std::pair<weir_merge_key, weir_merge>>> take_merges(const Where &, bool admitted)
 {
 	if (!fake().loaded)
 		return fail(Exit::absent, "not loaded");
 	if (fake().merges_fail)
 		return fail("no memory for a map");
 	fake().merges_taken++;
-	return std::exchange(fake().merges, {});
+	auto taken = std::exchange(fake().merges, {});
+	if (!admitted)
+		std::erase_if(taken, [](const auto &entry) {
+			if (entry.first.reason == WEIR_REASON_NONE)
+				fake().merges.push_back(entry);
+			return entry.first.reason == WEIR_REASON_NONE;
+		});
+	return taken;
 }
 
 Result<std::uint32_t> read_generation(const Where &)
