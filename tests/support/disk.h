@@ -20,20 +20,22 @@
 #include <fstream>
 #include <string>
 
-namespace weir::journal {
+namespace weir::test {
 
 class Disk {
 public:
-	/// A disk of 1 MiB in memory. `at`: an empty directory. Needs no root where the host lets users make namespaces.
-	static testing::AssertionResult make_tmpfs(Disk &disk, const std::string &at)
+	/// A disk in memory. `at`: an empty directory. Needs no root where the host lets users make namespaces.
+	static testing::AssertionResult make_tmpfs(Disk &disk, const std::string &at, unsigned mebibytes)
 	{
 		if (auto apart = go_apart(); !apart)
 			return apart;
 		disk.at_ = at;
-		return disk.done("mounting tmpfs", ::mount("none", at.c_str(), "tmpfs", 0, "size=1M,mode=0777"));
+		return disk.done("mounting tmpfs",
+				 ::mount("none", at.c_str(), "tmpfs", 0,
+					 ("mode=0755,size=" + std::to_string(mebibytes) + "M").c_str()));
 	}
-	/// ext4 with a journal, of 4 MiB, on a loop device: it can lose what was not brought to it. Needs root.
-	static testing::AssertionResult make_ext4(Disk &disk, const std::string &at)
+	/// ext4 with a journal, on a loop device: it can lose what was not brought to it. Needs root.
+	static testing::AssertionResult make_ext4(Disk &disk, const std::string &at, unsigned mebibytes)
 	{
 		if (::geteuid() != 0)
 			return testing::AssertionFailure() << "a loop device needs root";
@@ -41,7 +43,7 @@ public:
 			return apart;
 		disk.at_ = at;
 		disk.image_ = Fd(::memfd_create("weir-test-disk", MFD_CLOEXEC));
-		if (!disk.image_ || ::ftruncate(disk.image_.get(), 4 << 20) != 0)
+		if (!disk.image_ || ::ftruncate(disk.image_.get(), static_cast<off_t>(mebibytes) << 20) != 0)
 			return disk.done("making the image", -1);
 		const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
 		const int number = control ? ::ioctl(control.get(), LOOP_CTL_GET_FREE) : -1;
@@ -53,7 +55,7 @@ public:
 		info.lo_flags = LO_FLAGS_AUTOCLEAR; // it goes with the last that has it open
 		if (::ioctl(disk.loop_.get(), LOOP_SET_STATUS64, &info) != 0)
 			return disk.done("making a loop device", -1);
-		const auto format = "mkfs.ext4 -q -F -b 1024 -J size=1 -N 256 " + disk.device_ + " >&2";
+		const auto format = "mkfs.ext4 -q -F -b 1024 -J size=1 -N 256 -m 0 " + disk.device_ + " >&2";
 		if (std::system(format.c_str()) != 0)
 			return testing::AssertionFailure() << "mkfs.ext4 does not work here";
 		return disk.mount();
@@ -75,7 +77,12 @@ public:
 			if (::write(file.get(), block.data(), size) <= 0)
 				size /= 2; // down to the last byte
 	}
-	void make_room() const { ::unlink(ballast().c_str()); }
+	void make_room() const
+	{
+		::unlink(ballast().c_str());
+		const Fd root(::open(at_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		::fsync(root.get()); // it shall not be back after a failure of the disk
+	}
 
 	/// No path of it can be written to, until allow_paths(); what is open for writing can: a remount is refused
 	/// with EBUSY as long as there is such a file.
@@ -111,12 +118,21 @@ public:
 		const Fd root(::open(at_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 		return done("EXT4_IOC_SHUTDOWN", ::ioctl(root.get(), shutdown, &how));
 	}
-	/// Whoever had files open there is gone. What is in no memory but the disk's.
+	/// Whoever had files open there is gone: what is there is what was brought to it.
 	[[nodiscard]] testing::AssertionResult start_again()
 	{
-		if (::umount2(at_.c_str(), 0) != 0)
-			return done("umount", -1);
-		return mount();
+		auto mounted = testing::AssertionFailure() << "not tried";
+		// Until the last of the kernel's own references is gone, too, it is the same that failed.
+		for (int tries = 0; tries < 1000 && !mounted; ++tries, ::usleep(5000)) {
+			::umount2(at_.c_str(), 0);
+			mounted = mount();
+			if (!mounted)
+				continue;
+			const auto path = at_ + "/writable";
+			const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+			mounted = done("writing to it again", file ? ::unlink(path.c_str()) : -1);
+		}
+		return mounted;
 	}
 
 private:
@@ -154,4 +170,4 @@ private:
 	Fd loop_;
 };
 
-} // namespace weir::journal
+} // namespace weir::test
