@@ -142,6 +142,11 @@ TEST_F(Journal, AWindowsWholeStoryAndWhatTheSystemsOfTheSiteGet)
 	ASSERT_EQ(with("policy_followed").size(), 1U);
 	EXPECT_EQ(field(with("policy_followed")[0], "weir.policy.opened"), json::array());
 	EXPECT_EQ(field(with("policy_followed")[0], "weir.policy.closed"), json::array({line}));
+	const auto used = field(with("policy_followed")[0], "weir.policy.used");
+	ASSERT_EQ(used.size(), 1U) << used;
+	EXPECT_EQ(used[0]["row"], "web-tcp@node");
+	EXPECT_EQ(used[0]["window"], "web");
+	EXPECT_EQ(used[0]["count"], field(with("window_expired")[0], "weir.window.decided"));
 	EXPECT_EQ(with("window_opened").size() + with("window_expired").size(), 2U);
 	EXPECT_TRUE(with("policy_unexplained").empty());
 	expect_the_kernels_numbers(*this);

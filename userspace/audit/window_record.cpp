@@ -39,6 +39,8 @@ std::string text_of(const WindowChange &change)
 	if (change.action == "window_expired")
 		return fmt::format("the time of window {} is over, that {} opened: {}{}", change.name, change.opened_by,
 				   change.opened_reason, cut);
+	if (change.action == "window_closed" && change.by.empty())
+		return fmt::format("window {} ended, that {} opened: {}", change.name, change.opened_by, change.reason);
 	if (change.action == "window_closed")
 		return fmt::format("window {} was closed by {}: {}; opened by {}{}", change.name, change.by,
 				   change.reason.empty() ? "no reason was given" : change.reason, change.opened_by,

@@ -5,7 +5,6 @@
 #include "cli/person.h"
 #include "journal/writer.h"
 #include "policy/difference.h"
-#include "policy/policy.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,8 +17,6 @@ namespace weir::cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::size_t most_lines = 500; ///< of rows that decided
 
 std::int64_t now_ns()
 {
@@ -53,7 +50,7 @@ std::string dump(const ordered_json &json)
 
 Evidence::Evidence(const Context &context, std::string verb)
 	: context_(context), verb_(std::move(verb)), by_(text_of(this_person())),
-	  id_(fmt::format("{}-{}", now_ns(), ::getpid())), before_(in_force()), used_(used())
+	  id_(fmt::format("{}-{}", now_ns(), ::getpid())), before_(in_force())
 {
 	if (!journal::read_first_key(context.journal_directory()))
 		return;
@@ -69,27 +66,6 @@ Evidence::InForce Evidence::in_force() const
 {
 	const auto image = kernel::read_image(context_.where);
 	return image ? InForce{image->header().generation, hex(image->trailer().digest)} : InForce{};
-}
-
-/// Counters of rows begin anew with each policy that is published: here is the last time that they can be read.
-std::string Evidence::used() const
-{
-	auto json = ordered_json::array();
-	const auto image = kernel::read_image(context_.where);
-	const auto text = image ? text_of(*image) : fail("");
-	const auto policy = text ? policy::from_canonical(*text) : fail("");
-	if (!policy)
-		return "[]";
-	const auto tallies = tallies_of(*image);
-	for (std::size_t row = 0; row < std::min(tallies.size(), policy->rows.size()); ++row) {
-		if (tallies[row] == 0 || json.size() >= most_lines)
-			continue;
-		ordered_json one = {{"row", policy->rows[row].row.id}, {"count", tallies[row]}};
-		if (!policy->rows[row].window.empty())
-			one["window"] = policy->rows[row].window;
-		json.push_back(std::move(one));
-	}
-	return dump(json);
 }
 
 std::string Evidence::record(const std::string &text, const char *outcome, const std::string &facts) const
@@ -112,7 +88,8 @@ std::string Evidence::record(const std::string &text, const char *outcome, const
 	return line;
 }
 
-void Evidence::done(const BoundPolicy *before, const BoundPolicy *after, const std::string &facts)
+void Evidence::done(const BoundPolicy *before, const std::vector<std::uint64_t> &used, const BoundPolicy *after,
+		    const std::string &facts)
 {
 	if (!spooled_)
 		return;
@@ -123,7 +100,7 @@ void Evidence::done(const BoundPolicy *before, const BoundPolicy *after, const s
 		     {"scenario", after != nullptr ? after->scenario : ""},
 		     {"opened", policy::for_record(difference.opened)},
 		     {"closed", policy::for_record(difference.closed)},
-		     {"used", ordered_json::parse(used_)}});
+		     {"used", ordered_json::parse(policy::used_for_record(before, used))}});
 	const auto text = fmt::format("weir {} by {}: {} became reachable, {} ceased to be", verb_, by_,
 				      difference.opened.size(), difference.closed.size());
 	if (auto finished = spooled_->finish(record(text, "success", dump(json))); !finished)

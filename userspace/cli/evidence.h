@@ -5,9 +5,11 @@
 #include "cli/cli.h"
 #include "journal/spool.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::cli {
 
@@ -17,8 +19,10 @@ public:
 	/// the record can't be written, that is said, and `weir run` will find a change that no record explains.
 	Evidence(const Context &, std::string verb);
 
-	/// It was done. Policies: nullptr where none is, or none could be read. `facts`: more of weir.policy, a JSON object.
-	void done(const BoundPolicy *before, const BoundPolicy *after, const std::string &facts = "{}");
+	/// It was done. Policies: nullptr where none is, or none could be read. `used`: how often each row of `before` decided.
+	/// `facts`: more of weir.policy, a JSON object.
+	void done(const BoundPolicy *before, const std::vector<std::uint64_t> &used, const BoundPolicy *after,
+		  const std::string &facts = "{}");
 	/// Nothing was changed.
 	void drop();
 
@@ -28,7 +32,6 @@ private:
 		std::string digest;
 	};
 	[[nodiscard]] InForce in_force() const;
-	[[nodiscard]] std::string used() const;
 	[[nodiscard]] std::string record(const std::string &text, const char *outcome, const std::string &facts) const;
 	void complain(const Error &) const;
 
@@ -37,7 +40,6 @@ private:
 	std::string by_;
 	std::string id_; ///< of the record: it may come twice
 	InForce before_;
-	std::string used_; ///< how often the rows of what was in force decided, as JSON
 	std::optional<journal::Spooled> spooled_;
 };
 

@@ -90,7 +90,8 @@ Result<Exit> apply(const ApplyOptions &options, const Context &context)
 		evidence.drop();
 		return std::unexpected(applied.error());
 	}
-	evidence.done(applied->before ? &*applied->before : nullptr, &applied->policy, facts_of(*applied, options));
+	evidence.done(applied->before ? &*applied->before : nullptr, applied->used, &applied->policy,
+		      facts_of(*applied, options));
 	const auto state = kernel::inspect(context.where);
 	if (!state)
 		return std::unexpected(Error(state.error()).during("it was applied, but cannot be read back"));

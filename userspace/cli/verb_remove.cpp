@@ -2,7 +2,6 @@
 // `weir remove`: take an instance out of the kernel.
 #include "cli/cli.h"
 #include "cli/evidence.h"
-#include "policy/policy.h"
 
 #include <nlohmann/json.hpp>
 
@@ -13,24 +12,22 @@ namespace {
 
 Result<Exit> remove(const Context &context)
 {
-	const auto image = kernel::read_image(context.where);
-	const auto text = image ? text_of(*image) : Result<std::string>(std::unexpected(image.error()));
-	const auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
 	Evidence evidence(context, "remove");
 	const auto removed = kernel::remove(context.where);
 	if (!removed) {
 		evidence.drop();
 		return std::unexpected(removed.error());
 	}
-	evidence.done(policy ? &*policy : nullptr, nullptr,
-		      nlohmann::ordered_json{{"removed", *removed}}.dump(
+	evidence.done(removed->before ? &*removed->before : nullptr, removed->used, nullptr,
+		      nlohmann::ordered_json{{"removed", removed->lines}}.dump(
 			      -1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 	if (context.json) {
-		std::cout << nlohmann::ordered_json{{"instance", context.where.instance}, {"removed", *removed}}.dump()
+		std::cout << nlohmann::ordered_json{{"instance", context.where.instance}, {"removed", removed->lines}}
+				     .dump()
 			  << '\n';
 		return Exit::ok;
 	}
-	for (const auto &line : *removed)
+	for (const auto &line : removed->lines)
 		std::cout << line << '\n';
 	std::cout << "instance " << context.where.instance << " is removed: nothing holds its cgroups to a policy\n";
 	return Exit::ok;

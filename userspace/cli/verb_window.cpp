@@ -62,7 +62,7 @@ Result<Changed> publish(const Context &context, const std::string &verb,
 		return std::unexpected(applied.error());
 	}
 	changed.applied = **applied; // `how` always changes something, or fails
-	evidence.done(&changed.before, &changed.after);
+	evidence.done(&changed.before, changed.applied.used, &changed.after);
 	auto cut = kernel::cut_ended(where, changed.before);
 	if (!cut)
 		changed.cut.problems.push_back(std::move(cut).error().message);

@@ -10,7 +10,9 @@
 #include "kernel/instance.h"
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace weir::daemon {
 
@@ -20,16 +22,29 @@ public:
 
 	/// Becomes readable when look() has something to do; -1: nobody tells, so each tick() looks.
 	[[nodiscard]] int fd() const { return watch_ ? watch_->fd() : -1; }
-	/// Looks if cgroups came or went. What changed is said, and written if there is room.
+	/// Looks if cgroups came or went. What changed is said, and written when there is room.
 	void look(Records &);
 	/// Once a second, and at the start: looks in any case.
 	void tick(Records &);
+	/// All records are written: they are not told again by the next run.
+	void written();
 
 private:
 	void follow(Records &);
+	void tell_left(Records &, const kernel::Followed &);
 	void tell(Records &, const audit::ComponentRecord &);
+	void keep(const std::string &line);
+	void put_kept(Records &);
+	void note() const;
 
 	kernel::Where where_;
+	struct Kept {
+		std::string line;
+		bool is_put = false; ///< else there was no room yet
+	};
+	std::vector<Kept> kept_; ///< records that are not written yet, as the note has them
+	bool is_left_ =
+		true; ///< the note may have something that was not told: by a run that was killed, to begin with
 	std::optional<kernel::ComponentWatch> watch_;
 	Complaint complaint_;
 	Complaint deaf_;

@@ -265,13 +265,13 @@ void Keeper::tick(Records &records, const kernel::Ring &ring, const Merged &merg
 	tidy(records);
 }
 
-Result<> Keeper::end(Records &records, const kernel::Ring *ring, const Merged &merged)
+Result<> Keeper::end(Records &records, const kernel::Ring *ring, const Merged &merged, bool is_removed)
 {
 	if (records.journal() == nullptr)
 		return {};
 	note(records, "recording_ended", "the recording ended", "{}");
-	if (ring == nullptr)
-		records.balance().settle(); // it went with the instance
+	if (is_removed)
+		records.balance().settle();
 	if (records.journal()->is_pending()) // an earlier one first
 		if (auto done = sign(records, ring, merged); !done)
 			return done;

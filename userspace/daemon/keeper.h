@@ -31,8 +31,9 @@ public:
 	void tick(Records &, const kernel::Ring &, const Merged &);
 	/// The journal, or the output without one, took nothing for a while.
 	void was_stuck(const std::string &problem) { stuck_ = problem.empty() ? "no room" : problem; }
-	/// The last record and the last checkpoint. Error: it is not on the disk.
-	Result<> end(Records &, const kernel::Ring *, const Merged &);
+	/// The last record and the last checkpoint. `is_removed`: and with the instance went what waited in it. Error: it is
+	/// not on the disk.
+	Result<> end(Records &, const kernel::Ring *, const Merged &, bool is_removed);
 
 private:
 	void note(Records &, const std::string &action, const std::string &text, const std::string &facts,
@@ -47,13 +48,13 @@ private:
 
 	std::string instance_;
 	Clock clock_;
-	std::string ring_;           ///< the last one
-	std::uint64_t next_ = 0;     ///< and what would have been read next
-	std::int64_t next_try_ = 0;  ///< monotonic: of a checkpoint that could not be written
+	std::string ring_; ///< the last one
+	std::uint64_t next_ = 0; ///< and what would have been read next
+	std::int64_t next_try_ = 0; ///< monotonic: of a checkpoint that could not be written
 	std::int64_t signed_at_ = 0; ///< monotonic
 	std::int64_t ticked_at_ = 0; ///< boot clock
 	std::int64_t to_wall_ = 0;
-	std::uint64_t judged_ = 0;   ///< by the counters of the last tick
+	std::uint64_t judged_ = 0; ///< by the counters of the last tick
 	std::uint64_t admitted_ = 0; ///< the same of packets that windows admitted
 	std::string stuck_;
 	Complaint complaint_;

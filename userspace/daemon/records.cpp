@@ -64,7 +64,9 @@ void Records::published(const kernel::Applied &applied)
 		{"verb", "run"},
 		{"after", {{"generation", applied.generation}, {"digest", applied.digest}}},
 		{"opened", policy::for_record(std::move(difference.opened))},
-		{"closed", policy::for_record(std::move(difference.closed))}};
+		{"closed", policy::for_record(std::move(difference.closed))},
+		{"used", nlohmann::ordered_json::parse(
+				 policy::used_for_record(applied.before ? &*applied.before : nullptr, applied.used))}};
 	auto text = json.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 	if (journal_) {
 		published(std::move(text));

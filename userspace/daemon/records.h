@@ -79,7 +79,7 @@ public:
 	void published(const kernel::Applied &);
 	/// The same, as the other process had it.
 	void published(std::string text);
-	/// JSON: `verb`, `before`, `after`, `opened`, `closed`, as a record of `weir.policy` has them.
+	/// JSON: `verb`, `before`, `after`, `opened`, `closed`, `used`, as a record of `weir.policy` has them.
 	[[nodiscard]] std::vector<std::string> take_published() { return std::exchange(published_, {}); }
 	/// What stood in the journal when it was opened: since when nobody wrote it, and what a run left unended.
 	struct Past {

@@ -96,6 +96,7 @@ private:
 	bool stop_ = false;       ///< a signal said so, or there is no use in going on
 	bool closing_ = false; ///< the last table of like refusals was taken: what comes now waits for the next run
 	bool replaced_ = false; ///< the pins that the ring was opened by are gone
+	bool is_removed_ = false; ///< and no others came in their place
 	std::optional<std::int64_t> deadline_; ///< of closing, monotonic
 	std::optional<Error> broken_; ///< the output will never take another line
 	std::optional<Error> ring_error_;
@@ -188,7 +189,8 @@ void Daemon::tick()
 	next_tick_ = clock_ns(CLOCK_MONOTONIC) + tick_pause;
 	to_wall_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 	if (broker_.identity() != identity_) {
-		replaced_ = true;
+		heard();
+		replaced_ = !broker_.is_gone(); // else it does not answer any more: the instance is there all the same
 		return; // the counters by that name are another instance's
 	}
 	if (upkeep_ && !stop_)
@@ -319,6 +321,8 @@ void Daemon::wait(std::int64_t longest_ns, bool for_events)
 		else if (!records_.is_jammed())
 			watched.push_back({process_->fd(), POLLIN, 0});
 	}
+	if (closing_ && process_ && !process_->is_gone() && !records_.is_jammed())
+		watched.push_back({process_->fd(), POLLIN, 0}); // what it has to say at last, and its end
 	// Up, not down: the last part of a millisecond would be a busy loop.
 	::poll(watched.data(), watched.size(), static_cast<int>(std::max<std::int64_t>((longest_ns + ms - 1) / ms, 0)));
 }
@@ -344,7 +348,8 @@ bool Daemon::take_over()
 	ring_.reset();
 	auto ring = broker_.open_ring();
 	if (!ring) {
-		if (ring.error().code == Exit::absent)
+		is_removed_ = ring.error().code == Exit::absent;
+		if (is_removed_)
 			say(fmt::format("instance {} was removed: nothing more to stream", where_.instance));
 		else
 			ring_error_ = std::move(ring).error();
@@ -419,6 +424,8 @@ Result<Exit> Daemon::close()
 	put_merged();
 	if (ring_)
 		tick();
+	else if (upkeep_ && !broken_)
+		upkeep_->end(records_); // of what went with the instance
 	const auto is_done = [this] { return records_.is_empty() && (!process_ || process_->is_gone()); };
 	for (write_out(); !is_done() && !broken_ && clock_ns(CLOCK_MONOTONIC) < *deadline_; write_out()) {
 		wait(retry_pause, false);
@@ -438,7 +445,7 @@ Result<Exit> Daemon::close()
 		records_.events() - std::min(records_.events(), waiting), records_.name(), alike, totals_.lost,
 		waiting + discarded_));
 	watch_.tick(records_); // who removed it
-	const auto ended = keeper_.end(records_, ring_ ? &*ring_ : nullptr, merged_);
+	const auto ended = keeper_.end(records_, ring_ ? &*ring_ : nullptr, merged_, is_removed_);
 	if (ended)
 		watch_.signed_off();
 	if (records_.journal() != nullptr) { // all get the end and its signature, too, as far as they take it

@@ -24,9 +24,11 @@ namespace {
  *   published JSON   Records::published()
  *   edge             the edge is of this network namespace, and was looked at
  *   mark NUMBER      say this number when all before it is written
- * To the one that changes the kernel: numbers of marks.
+ * To the one that changes the kernel: numbers of marks, and
+ *   end              it shall end, when all is written
  */
 constexpr std::string_view edge_line = "edge";
+constexpr std::string_view end_line = "end\n";
 constexpr std::string_view mark_word = "mark ";
 constexpr std::string_view published_word = "published ";
 
@@ -42,7 +44,7 @@ public:
 
 	void run()
 	{
-		while (hear()) {
+		while (hear() && !is_to_end_) {
 			if (clock_ns(CLOCK_MONOTONIC) >= next_tick_)
 				tick();
 			if (identity_ != 0)
@@ -50,14 +52,7 @@ public:
 			tell();
 			wait();
 		}
-		if (identity_ != 0)
-			upkeep_.end(records_);
-		for (const auto deadline = clock_ns(CLOCK_MONOTONIC) + closing_time; !is_told();) {
-			if (clock_ns(CLOCK_MONOTONIC) > deadline)
-				return;
-			std::array poll{pollfd{socket_, POLLOUT, 0}};
-			::poll(poll.data(), poll.size(), 100);
-		}
+		finish();
 	}
 
 private:
@@ -70,15 +65,33 @@ private:
 		identity_ = now;
 		if (identity_ != 0)
 			upkeep_.tick(records_);
+		else
+			upkeep_.end(records_);
 	}
-	/// False: the other end wants no more.
+	/// For the last time: until all is written, or that takes too long.
+	void finish()
+	{
+		upkeep_.end(records_);
+		for (const auto deadline = clock_ns(CLOCK_MONOTONIC) + closing_time;
+		     hear() && clock_ns(CLOCK_MONOTONIC) < deadline;) {
+			tell();
+			if (is_told() && heard_ == mark_ && records_.puts() == marked_)
+				return;
+			std::array poll{pollfd{socket_,
+					       static_cast<short>(records_.is_empty() ? POLLIN : POLLIN | POLLOUT), 0}};
+			::poll(poll.data(), poll.size(), 100);
+		}
+	}
+	/// False: the other end is gone.
 	bool hear()
 	{
 		char text[64];
 		const auto size = ::recv(socket_, text, sizeof(text), MSG_DONTWAIT);
 		if (size <= 0)
 			return size < 0 && (errno == EAGAIN || errno == EINTR);
-		// One number at a time: the next mark is set when this one was heard.
+		// One number at a time, as the next mark is set when this one was heard; and at last the end.
+		const std::string_view words(text, static_cast<std::size_t>(size));
+		is_to_end_ |= words.ends_with(end_line);
 		std::from_chars(text, text + size, heard_);
 		return true;
 	}
@@ -97,11 +110,11 @@ private:
 		records_.line().append(fmt::format("{}{}\n", mark_word, ++mark_));
 		(void)records_.write_out();
 	}
-	/// All is with the other end.
+	/// All is with the other end, or there is none any more.
 	bool is_told()
 	{
-		(void)records_.write_out(); // an end that is gone is heard
-		return records_.is_empty();
+		const auto done = records_.write_out();
+		return !done || records_.is_empty();
 	}
 	void wait()
 	{
@@ -118,6 +131,7 @@ private:
 	Upkeep upkeep_;
 	std::uint64_t identity_;
 	std::int64_t next_tick_ = 0;
+	bool is_to_end_ = false;
 	std::uint64_t mark_ = 0;    ///< the last that was set
 	std::uint64_t heard_ = 0;   ///< and heard
 	std::uint64_t settled_ = 0; ///< and acted upon
@@ -135,6 +149,12 @@ void Upkeep::add_to(std::vector<pollfd> &watched) const
 {
 	for (const int fd : {interfaces_.fd(), components_.fd(), hosts_.fd(), windows_.fd()})
 		watched.push_back({fd, POLLIN, 0});
+}
+
+void Upkeep::written()
+{
+	components_.written();
+	windows_.written();
 }
 
 void Upkeep::look(Records &records)
@@ -214,7 +234,7 @@ void UpkeepProcess::written()
 
 void UpkeepProcess::end()
 {
-	::shutdown(socket_.get(), SHUT_WR);
+	(void)::send(socket_.get(), end_line.data(), end_line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 } // namespace weir::daemon

@@ -33,10 +33,10 @@ public:
 	void look_at_components(Records &records) { components_.look(records); }
 	/// Once a second, and at the start.
 	void tick(Records &);
-	/// For the last time: what others did.
+	/// For the last time, or where no instance is: what others did.
 	void end(Records &records) { windows_.tick(records); }
 	/// All records are written: they need not be told again by the next run.
-	void written() { windows_.written(); }
+	void written();
 	/// Another instance has taken the name.
 	void look_again();
 	/// True once after each look at the edge of this network namespace.

@@ -4,13 +4,13 @@
 #include "policy/policy.h"
 #include "policy/windows.h"
 
+#include <nlohmann/json.hpp>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <sstream>
 
 namespace weir::daemon {
 namespace {
@@ -76,8 +76,14 @@ void Windows::look(Records &records)
 void Windows::tick(Records &records)
 {
 	const auto generation = kernel::read_generation(where_);
-	if (generation && *generation != generation_)
+	if (generation && *generation != generation_) {
 		read();
+	} else if (!generation && generation.error().code == Exit::absent) { // it was removed, and all with it
+		generation_ = 0;
+		next_ = 0;
+		openings_.clear();
+		is_read_ = true;
+	}
 	look(records);
 	tell(records);
 }
@@ -90,6 +96,7 @@ void Windows::read()
 		return; // what is wrong with it, status tells; the next tick asks again
 	generation_ = image->header().generation;
 	openings_ = policy->openings;
+	is_read_ = true;
 	next_ = first_end(*policy);
 	set_timer();
 }
@@ -149,9 +156,43 @@ void Windows::tell(Records &records)
 		if (!tell(records, opening))
 			return; // in their order: what comes later waits, too
 	cut_.clear();
-	std::erase_if(told_, [&](const auto &each) {
-		return std::ranges::none_of(openings_, [&](const Opening &one) { return key_of(one) == each.first; });
+	if (!is_read_)
+		return;
+	for (auto at = told_.begin(); at != told_.end();) {
+		if (remembers(at->first)) {
+			++at;
+			continue;
+		}
+		if (!tell_gone(records, at->first, at->second))
+			return;
+		at = told_.erase(at);
+	}
+}
+
+bool Windows::remembers(const Key &key) const
+{
+	return std::ranges::any_of(openings_, [&](const Opening &one) { return key_of(one) == key; });
+}
+
+/// It was open when it was last looked at, and no policy knows of it any more: that went, with its rows. False when there
+/// is no room.
+bool Windows::tell_gone(Records &records, const Key &key, const Told &told)
+{
+	const bool goes_on = std::ranges::any_of(openings_, [&](const Opening &one) { // with another end
+		return one.window == key.first && one.opened == told.opened;
 	});
+	if (told.ended || goes_on)
+		return true;
+	const auto until = wall(key.second);
+	return put(records, {.action = "window_closed",
+			     .name = key.first,
+			     .by = "",
+			     .reason = "the policy that it was opened in is no longer in force",
+			     .opened_by = told.by,
+			     .opened_reason = told.reason,
+			     .opened = told.opened,
+			     .until = until,
+			     .at = std::min(until, clock_ns(CLOCK_REALTIME))});
 }
 
 /// How an opening that wasn't told of began.
@@ -185,7 +226,7 @@ bool Windows::tell(Records &records, const Opening &opening)
 			change.by = change.reason = "";
 		if (!put(records, change))
 			return false;
-		told_[key_of(opening)].opened = opening.opened;
+		told_[key_of(opening)] = {.opened = opening.opened, .by = opening.by, .reason = opening.reason};
 	}
 	return tell_end(records, opening, std::move(change));
 }
@@ -224,18 +265,19 @@ bool Windows::put(Records &records, const audit::WindowChange &change)
 	return true;
 }
 
-// A line for each opening: its deadline, when it was opened, whether it was told that it ended, its name. It stands
-// beside the locks, so it goes with the next boot, as windows do.
+// A line of JSON for each opening. It stands beside the locks, so it goes with the next boot, as windows do.
 void Windows::recall()
 {
 	const auto path = kernel::note_path(where_, "windows");
 	std::ifstream file(path ? *path : "");
 	for (std::string line; std::getline(file, line);) {
-		std::istringstream words(line);
-		Key key;
-		Told told;
-		if (words >> key.second >> told.opened >> told.ended >> std::ws && std::getline(words, key.first))
-			told_[key] = told;
+		const auto json = nlohmann::json::parse(line, nullptr, false);
+		if (json.is_object())
+			told_[{json.value("name", ""), json.value("deadline", std::uint64_t{0})}] = {
+				.opened = json.value("opened", std::int64_t{0}),
+				.ended = json.value("ended", false),
+				.by = json.value("by", ""),
+				.reason = json.value("reason", "")};
 	}
 }
 
@@ -249,7 +291,10 @@ void Windows::written()
 	const auto fresh = *path + ".new";
 	std::ofstream file(fresh, std::ios::trunc);
 	for (const auto &[key, told] : told_)
-		file << key.second << ' ' << told.opened << ' ' << told.ended << ' ' << key.first << '\n';
+		file << nlohmann::json{{"name", key.first},   {"deadline", key.second}, {"opened", told.opened},
+				       {"ended", told.ended}, {"by", told.by},          {"reason", told.reason}}
+				.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)
+		     << '\n';
 	file.close();
 	// Without the note the next run tells again: better than not at all.
 	if (file && std::rename(fresh.c_str(), path->c_str()) == 0)

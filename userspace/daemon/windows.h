@@ -38,6 +38,7 @@ private:
 	struct Told {
 		std::int64_t opened = 0; ///< UNIX time, ns
 		bool ended = false;
+		std::string by{}, reason{}; ///< of who opened it
 	};
 
 	void read();
@@ -45,6 +46,8 @@ private:
 	void tell(Records &);
 	bool tell(Records &, const Opening &);
 	bool tell_end(Records &, const Opening &, audit::WindowChange);
+	bool tell_gone(Records &, const Key &, const Told &);
+	[[nodiscard]] bool remembers(const Key &) const;
 	bool put(Records &, const audit::WindowChange &);
 	[[nodiscard]] std::string beginning(const Opening &) const;
 	void set_timer();
@@ -54,6 +57,7 @@ private:
 	Fd timer_;
 	std::uint32_t generation_ = 0; ///< of openings_; 0: they are to be read
 	std::uint64_t next_ = 0; ///< boot clock, ns: the first row that ends; 0: none
+	bool is_read_ = false; ///< openings_ is what the policy in force remembers, or none is in force
 	std::vector<Opening> openings_;
 	std::map<Key, Told> told_;
 	struct Ended {

@@ -261,11 +261,12 @@ Result<> Writer::open_segment(std::uint64_t first)
 	Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
 	if (!file)
 		return file_error("make", path);
-	if (auto synced = sync_directory(directory_); !synced)
-		return synced;
+	// It is there, so it is the one that is written to, whatever comes: records that went on into the one before would
+	// stand behind it.
 	file_ = std::move(file);
 	path_ = std::move(path);
 	segment_size_ = 0;
+	is_new_ = true;
 	return {};
 }
 
@@ -377,6 +378,10 @@ Result<> Writer::checkpoint(std::string_view object)
 
 Result<> Writer::sync()
 {
+	if (is_new_)
+		if (auto synced = sync_directory(directory_); !synced)
+			return synced;
+	is_new_ = false;
 	return ::fdatasync(file_.get()) == 0 ? Result<>() : file_error("bring to the disk", path_);
 }
 
@@ -418,9 +423,20 @@ Result<> Writer::retire(const Segment &segment)
 	return ::unlink(segment.path.c_str()) == 0 ? Result<>() : file_error("remove", segment.path);
 }
 
+/// The wall clock has gone as the steady one does for long enough.
+bool Writer::is_trusted(std::chrono::system_clock::time_point now)
+{
+	constexpr std::chrono::minutes step{1};
+	const auto steady = std::chrono::steady_clock::now();
+	const bool even = seen_ && std::chrono::abs((now - seen_->wall) - (steady - seen_->steady)) < step;
+	seen_ = {now, steady, even ? seen_->even_since : steady};
+	return steady - seen_->even_since >= bounds_.clock_trusted_after;
+}
+
 Result<bool> Writer::tidy(std::chrono::system_clock::time_point now)
 {
 	constexpr std::size_t step = 1u << 20; // bytes, some milliseconds
+	const bool trusted = is_trusted(now);
 	if (compression_) {
 		const auto done = compression_->step(step);
 		if (!done || *done)
@@ -449,7 +465,7 @@ Result<bool> Writer::tidy(std::chrono::system_clock::time_point now)
 		return file_error("look at", segments->front().path);
 	const auto written = std::chrono::system_clock::from_time_t(status.st_mtime);
 	const bool too_many = bounds_.kept_size != 0 && size > bounds_.kept_size;
-	const bool too_old = bounds_.kept_for.count() != 0 && now - written > bounds_.kept_for;
+	const bool too_old = trusted && bounds_.kept_for.count() != 0 && now - written > bounds_.kept_for;
 	if (!too_many && !too_old)
 		return false;
 	if (auto retired = retire(segments->front()); !retired)

@@ -27,6 +27,7 @@ struct Bounds {
 	std::chrono::seconds time_between{10};           ///< a record and the checkpoint that covers it
 	std::uint64_t kept_size = 10ull << 30; ///< bytes of closed segments; older ones are retired. 0: no bound
 	std::chrono::hours kept_for{24 * 400}; ///< age of a closed segment; 0: no bound
+	std::chrono::hours clock_trusted_after{24}; ///< it was not set meanwhile; until then nothing is too old
 };
 
 /// What open() found and mended: a crash in the middle of a write.
@@ -87,7 +88,9 @@ public:
 	/// The segment is as large as it should be: to be called behind a checkpoint. Begins the next.
 	[[nodiscard]] bool is_full() const { return segment_size_ >= bounds_.segment_size; }
 	Result<> rotate();
-	/// A part of the work that old segments make: compressing, retiring. True: there is more to do.
+	/// A part of the work that old segments make: compressing, retiring. True: there is more to do. To be called often:
+	/// a step of `now`, the wall clock, is seen from one call to the next. A clock that was just set may be set right
+	/// again, and what was retired would be gone for good.
 	Result<bool> tidy(std::chrono::system_clock::time_point now);
 
 	[[nodiscard]] std::uint64_t sequence() const { return sequence_; } ///< of the last record; 0: there is none
@@ -107,12 +110,14 @@ private:
 	Result<> change_keys();
 	Result<> open_segment(std::uint64_t first);
 	Result<> retire(const Segment &);
+	bool is_trusted(std::chrono::system_clock::time_point now);
 
 	std::string directory_;
 	Bounds bounds_;
 	Fd lock_;
 	Fd file_;
 	std::string path_;
+	bool is_new_ = false; ///< its name is not on the disk yet
 	std::uint64_t segment_size_ = 0;
 	std::uint64_t sequence_ = 0;
 	std::uint64_t since_checkpoint_ = 0;
@@ -130,6 +135,12 @@ private:
 	std::string next_head_; ///< of the checkpoint that is being written
 	std::optional<Mend> mend_;
 	std::optional<Compression> compression_;
+	struct Seen { ///< by the last tidy()
+		std::chrono::system_clock::time_point wall;
+		std::chrono::steady_clock::time_point steady;
+		std::chrono::steady_clock::time_point even_since; ///< the one goes as the other does
+	};
+	std::optional<Seen> seen_;
 };
 
 } // namespace weir::journal

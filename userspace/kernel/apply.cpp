@@ -46,13 +46,6 @@ Result<Cgroups> open_cgroups(const BoundPolicy &policy, bool await)
 	return cgroups;
 }
 
-std::optional<BoundPolicy> policy_of(const Result<Image> &image)
-{
-	const auto text = image ? text_of(*image) : Result<std::string>(std::unexpected(image.error()));
-	auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
-	return policy ? std::optional(std::move(*policy)) : std::nullopt;
-}
-
 /// What a policy is put upon.
 struct Place {
 	Cgroups cgroups;
@@ -264,10 +257,10 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 	}
 
 	const auto maps = open_maps(where.directory());
-	const auto old = maps ? published(map_of(*maps, "images")) : Result<Image>(std::unexpected(maps.error()));
-	auto was = policy_of(old);
+	const auto old = maps ? in_force(map_of(*maps, "images")) : Result<InForce>(std::unexpected(maps.error()));
+	const auto was = old ? old->policy : std::nullopt;
 	Applied applied;
-	applied.generation = old ? old->header().generation + 1 : 1;
+	applied.generation = old ? old->image.header().generation + 1 : 1;
 	applied.policy = was ? policy::carry_windows(*was, fresh, boot_clock(), wall_clock()) : fresh;
 	const auto &policy = applied.policy;
 	const auto image = compile(policy, {.generation = applied.generation, .observe = observe});
@@ -305,7 +298,9 @@ Result<Applied> apply(const Where &where, const BoundPolicy &fresh, bool observe
 	}
 	applied.publish_ms =
 		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-	applied.before = std::move(was);
+	applied.before = was;
+	if (old)
+		applied.used = old->used();
 	return applied;
 }
 

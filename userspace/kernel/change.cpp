@@ -39,13 +39,12 @@ Result<std::optional<Applied>> change(const Where &where,
 	const auto images = open_pin(where.directory() + "/maps/images");
 	if (!images)
 		return std::unexpected(images.error());
-	const auto old = published(images->get());
+	const auto old = in_force(images->get());
 	if (!old)
 		return std::unexpected(old.error());
-	const auto text = text_of(*old);
-	const auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
+	const auto &policy = old->policy;
 	if (!policy)
-		return std::unexpected(policy.error());
+		return fail("the text of the policy in force can't be read");
 
 	const auto changed = how(*policy);
 	if (!changed)
@@ -55,8 +54,8 @@ Result<std::optional<Applied>> change(const Where &where,
 	if (!holds_the_same(*policy, **changed))
 		return fail("a change of rows can't change which cgroups and interfaces are held\n  weir apply does");
 
-	const auto image = compile(**changed, {.generation = old->header().generation + 1,
-					       .observe = (old->header().flags & WEIR_IMAGE_OBSERVE) != 0});
+	const auto image = compile(**changed, {.generation = old->image.header().generation + 1,
+					       .observe = (old->image.header().flags & WEIR_IMAGE_OBSERVE) != 0});
 	if (!image)
 		return std::unexpected(image.error());
 	const auto begin = std::chrono::steady_clock::now();
@@ -72,6 +71,7 @@ Result<std::optional<Applied>> change(const Where &where,
 		std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 	applied.policy = **changed;
 	applied.before = *policy;
+	applied.used = old->used();
 	return applied;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/seats.h"
 #include "policy/policy.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -35,10 +36,22 @@ std::int64_t age_of(const Cgroup &cgroup)
 						 status.st_ctim.tv_nsec);
 }
 
+/// Before anything is attached: whoever is killed in between leaves it to the next. That it can't be noted is no reason
+/// not to hold.
+void note(const Where &where, std::uint8_t scope, const Match &match)
+{
+	const auto path = note_path(where, components_note);
+	const Fd file(path ? ::open(path->c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1);
+	const auto line = fmt::format("{} {} {}\n", scope, match.cgroup.id, match.path);
+	if (file)
+		(void)!::write(file.get(), line.data(), line.size());
+}
+
 class Follow {
 public:
 	Follow(const Where &where, Fd owners, BoundPolicy policy)
-		: directory_(where.directory()), owners_(std::move(owners)), followed_{{}, std::move(policy)}
+		: where_(where), directory_(where.directory()), owners_(std::move(owners)),
+		  followed_{{}, std::move(policy)}
 	{}
 
 	Result<Followed> run()
@@ -91,6 +104,8 @@ private:
 			const auto path = link_path(directory_, scope, hook, seat);
 			if (is_well(path, hook, match.cgroup.id, id_of_program(program->get())))
 				continue;
+			if (!changed)
+				note(where_, scope, match);
 			if (auto attached = attach(path, hook, match.cgroup, program->get()); !attached)
 				return attached;
 			changed = true;
@@ -179,6 +194,7 @@ private:
 
 	void add(ComponentChange change) { followed_.changes.push_back(std::move(change)); }
 
+	Where where_;
 	std::string directory_;
 	Fd owners_;
 	Followed followed_;

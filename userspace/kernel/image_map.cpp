@@ -2,8 +2,8 @@
 #include "kernel/image_map.h"
 
 #include "kernel/pins.h"
-
 #include "kernel/system.h"
+#include "policy/policy.h"
 
 #include <fmt/format.h>
 #include <linux/bpf.h>
@@ -38,25 +38,6 @@ private:
 	void *at_;
 };
 
-/// The map in the slot of `images`.
-Result<Fd> map_in(int images_fd)
-{
-	const __u32 slot = 0;
-	__u32 id = 0;
-	Fd map;
-	for (int tries = 0; !map; ++tries) { // it may be replaced between the two steps
-		if (bpf_map_lookup_elem(images_fd, &slot, &id) != 0) {
-			if (errno == ENOENT)
-				return fail(Exit::absent, "no image is published: nothing is admitted");
-			return system_error("reading which image is published", errno);
-		}
-		map = Fd(bpf_map_get_fd_by_id(id));
-		if (!map && (errno != ENOENT || tries == 100))
-			return system_error("opening the published image", errno);
-	}
-	return map;
-}
-
 } // namespace
 
 Result<Fd> make_image_map(const Image &image)
@@ -88,9 +69,27 @@ Result<> publish(int images_fd, int image_fd)
 	return {};
 }
 
+Result<Fd> published_map(int images_fd)
+{
+	const __u32 slot = 0;
+	__u32 id = 0;
+	Fd map;
+	for (int tries = 0; !map; ++tries) { // it may be replaced between the two steps
+		if (bpf_map_lookup_elem(images_fd, &slot, &id) != 0) {
+			if (errno == ENOENT)
+				return fail(Exit::absent, "no image is published: nothing is admitted");
+			return system_error("reading which image is published", errno);
+		}
+		map = Fd(bpf_map_get_fd_by_id(id));
+		if (!map && (errno != ENOENT || tries == 100))
+			return system_error("opening the published image", errno);
+	}
+	return map;
+}
+
 Result<weir_header> published_header(int images_fd)
 {
-	const auto map = map_in(images_fd);
+	const auto map = published_map(images_fd);
 	if (!map)
 		return std::unexpected(map.error());
 	const auto info = info_of<bpf_map_info>(map->get());
@@ -103,22 +102,44 @@ Result<weir_header> published_header(int images_fd)
 	return header;
 }
 
-Result<Image> published(int images_fd)
+Result<Image> read_map(const Fd &map)
 {
-	const auto map = map_in(images_fd);
-	if (!map)
-		return std::unexpected(map.error());
-	const auto info = info_of<bpf_map_info>(map->get());
+	const auto info = info_of<bpf_map_info>(map.get());
 	if (!info || info->value_size != WEIR_LINE)
 		return fail("the published image is not one of weir's");
 	Image image;
 	image.lines.resize(info->max_entries);
 	const auto size = image.lines.size() * WEIR_LINE;
-	const Mapped values(map->get(), size, PROT_READ);
+	const Mapped values(map.get(), size, PROT_READ);
 	if (!values)
 		return system_error("mapping the published image", errno);
 	std::memcpy(image.lines.data(), values.get(), size);
 	return image;
+}
+
+Result<Image> published(int images_fd)
+{
+	const auto map = published_map(images_fd);
+	return map ? read_map(*map) : Result<Image>(std::unexpected(map.error()));
+}
+
+Result<InForce> in_force(int images_fd)
+{
+	auto map = published_map(images_fd);
+	if (!map)
+		return std::unexpected(std::move(map).error());
+	auto image = read_map(*map);
+	if (!image)
+		return std::unexpected(std::move(image).error());
+	const auto text = text_of(*image);
+	auto policy = text ? policy::from_canonical(*text) : Result<BoundPolicy>(std::unexpected(text.error()));
+	return InForce{std::move(*map), std::move(*image), policy ? std::optional(std::move(*policy)) : std::nullopt};
+}
+
+std::vector<std::uint64_t> InForce::used() const
+{
+	const auto now = read_map(map);
+	return now ? tallies_of(*now) : std::vector<std::uint64_t>();
 }
 
 Result<weir_header> read_header(const Where &where)

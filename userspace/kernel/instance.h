@@ -92,6 +92,7 @@ struct Applied {
 	BoundPolicy policy{};     ///< in force now: of apply(), with the windows that were open and still may be
 	std::optional<BoundPolicy>
 		before{}; ///< that was in force; of apply(): nullopt when there was none that can be read
+	std::vector<std::uint64_t> used{}; ///< how often each row of `before` decided, until it was replaced
 };
 
 /// Put a policy in force, or replace the one that is. All or nothing: on an error the kernel is as before. Windows that
@@ -119,12 +120,14 @@ struct ComponentChange {
 
 /// Brings the policy to the components' cgroups that are there now: attaches to those that appeared, forgets those that
 /// went. The policy stays as it is. What is ambiguous or cannot be held is said at each call.
+/// Before it attaches it says so in the note components_note (note_path()): a line "SCOPE CGROUP_ID DIRECTORY\n" for each.
 /// Exit::absent when the instance is not loaded.
 struct Followed {
 	std::vector<ComponentChange> changes;
 	BoundPolicy policy; ///< whose scopes the changes speak of
 };
 Result<Followed> follow_components(const Where &);
+inline constexpr std::string_view components_note = "components";
 
 /// Hears of cgroups that appear and go, so that nobody has to look each second.
 class ComponentWatch {
@@ -182,8 +185,13 @@ Result<Cut> cut_ended(const Where &, const BoundPolicy &before);
 /// Read everything back. Exit::absent when the instance is not loaded.
 Result<State> inspect(const Where &);
 
+struct Removed {
+	std::vector<std::string> lines; ///< for people
+	std::optional<BoundPolicy> before{}; ///< that was in force; nullopt when there was none that can be read
+	std::vector<std::uint64_t> used{}; ///< how often each row of it decided
+};
 /// Detach and unpin everything; says what was there. Exit::absent when there was nothing.
-Result<std::vector<std::string>> remove(const Where &);
+Result<Removed> remove(const Where &);
 
 /// Names of the instances that are loaded.
 std::vector<std::string> instances(const std::string &bpffs);

@@ -3,7 +3,6 @@
 #include "kernel/hooks.h"
 #include "kernel/image_map.h"
 #include "kernel/pins.h"
-#include "policy/policy.h"
 
 #include <fmt/format.h>
 #include <net/if.h>
@@ -36,7 +35,7 @@ std::string line_of_edge(const std::string &name, bool here)
 
 } // namespace
 
-Result<std::vector<std::string>> remove(const Where &where)
+Result<Removed> remove(const Where &where)
 {
 	const Libbpf quiet;
 	const Uninterrupted whole;
@@ -45,7 +44,8 @@ Result<std::vector<std::string>> remove(const Where &where)
 	const auto locked = lock(where, "policy", command_waits);
 	if (!locked)
 		return std::unexpected(locked.error());
-	std::vector<std::string> lines;
+	Removed removed;
+	auto &lines = removed.lines;
 	const auto tidied = tidy(where);
 	if (!tidied)
 		return std::unexpected(tidied.error());
@@ -55,15 +55,14 @@ Result<std::vector<std::string>> remove(const Where &where)
 	std::vector<std::string> cgroups;
 	const auto here = is_edge_here(where.directory());
 	std::string policy_line;
-	if (const auto image = read_image(where)) {
-		const auto text = text_of(*image);
-		if (const auto policy = text ? policy::from_canonical(*text)
-					     : Result<BoundPolicy>(std::unexpected(text.error()))) {
-			for (const auto &scope : policy->scopes)
-				cgroups.push_back(scope.cgroup);
-			policy_line = fmt::format("removed {}, generation {}, digest {}", policy->scenario,
-						  image->header().generation, hex(image->trailer().digest));
-		}
+	const auto images = open_pin(where.directory() + "/maps/images");
+	const auto old = images ? in_force(images->get()) : Result<InForce>(std::unexpected(images.error()));
+	if (old && old->policy) {
+		removed.before = old->policy;
+		for (const auto &scope : removed.before->scopes)
+			cgroups.push_back(scope.cgroup);
+		policy_line = fmt::format("removed {}, generation {}, digest {}", removed.before->scenario,
+					  old->image.header().generation, hex(old->image.trailer().digest));
 	}
 	const auto dropped = drop(where.directory());
 	if (!dropped)
@@ -81,7 +80,9 @@ Result<std::vector<std::string>> remove(const Where &where)
 	if (!policy_line.empty())
 		lines.push_back(policy_line);
 	::rmdir((where.bpffs + "/weir").c_str()); // stays while another instance is there
-	return lines;
+	if (old)
+		removed.used = old->used();
+	return removed;
 }
 
 } // namespace weir::kernel

@@ -3,6 +3,8 @@
 
 #include "policy/render_parts.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -143,6 +145,20 @@ Difference difference(const BoundPolicy *before, const BoundPolicy *after)
 	const auto old = before != nullptr ? reach_of(*before) : std::set<Reach>();
 	const auto now = after != nullptr ? reach_of(*after) : std::set<Reach>();
 	return {.opened = without(now, old), .closed = without(old, now)};
+}
+
+std::string used_for_record(const BoundPolicy *policy, const std::vector<std::uint64_t> &used)
+{
+	constexpr std::size_t most = 5000; // so that a line of the journal stays one
+	auto json = nlohmann::ordered_json::array();
+	for (std::size_t row = 0; policy != nullptr && row < std::min(used.size(), policy->rows.size()); ++row) {
+		if (used[row] == 0 || json.size() == most)
+			continue;
+		json.push_back({{"row", policy->rows[row].row.id}, {"count", used[row]}});
+		if (!policy->rows[row].window.empty())
+			json.back()["window"] = policy->rows[row].window;
+	}
+	return json.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 std::vector<std::string> for_record(std::vector<std::string> lines)

@@ -4,6 +4,7 @@
 
 #include "policy/model.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,9 @@ Difference difference(const BoundPolicy *before, const BoundPolicy *after);
 
 /// For a record: of very many lines the first, and how many there are more.
 std::vector<std::string> for_record(std::vector<std::string> lines);
+
+/// The rows that decided, and how often: "used" of a record, as JSON. `used`: by row of the policy; nullptr: there is none. Of
+/// very many the first.
+std::string used_for_record(const BoundPolicy *, const std::vector<std::uint64_t> &used);
 
 } // namespace weir::policy

@@ -302,11 +302,17 @@ Report Collector::finish()
 	std::ranges::sort(report.windows, {}, &Window::opened);
 	std::ranges::sort(report.policies, {}, &Reign::first);
 	give_to_windows(report);
-	for (auto &each : report.windows)
+	for (auto &each : report.windows) {
+		std::uint64_t before = 0;
+		std::uint64_t at_its_end = 0;
 		for (const auto &[time, count] : decided_[each.name])
-			// What was counted until a change while it was open, its own end included.
 			if (time >= each.opened && (each.ended == 0 || time <= each.ended + slack))
-				each.decided = each.decided.value_or(0) + count;
+				(each.ended == 0 || time < each.ended ? before : at_its_end) += count;
+		// The record of its end may say the same as that of the policy without its rows.
+		at_its_end = std::max(at_its_end, each.decided.value_or(0));
+		if (each.decided || before + at_its_end != 0)
+			each.decided = before + at_its_end;
+	}
 	for (auto *notes : {&report.changes, &report.alarms})
 		std::ranges::stable_sort(*notes, {}, &Note::time);
 	// Of changes that are recorded, one's end is the next one's beginning; the last is in force. What ended before the

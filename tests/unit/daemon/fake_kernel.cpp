@@ -201,8 +201,10 @@ Result<std::optional<Applied>> change(const Where &,
 		return std::unexpected(changed.error());
 	if (!*changed)
 		return std::nullopt;
-	fake().policy = std::move(**changed);
 	Applied applied;
+	applied.before = std::exchange(fake().policy, std::move(**changed));
+	applied.policy = fake().policy;
+	applied.used = fake().tallies;
 	applied.generation = ++fake().generation;
 	applied.digest = fake().digest;
 	return applied;

@@ -271,7 +271,7 @@ protected:
 	}
 	void tick() { keeper_->tick(*records_, *ring_, merged_); }
 	void look() { keeper_->look(*records_, *ring_, merged_); }
-	void end() { ASSERT_TRUE(keeper_->end(*records_, &*ring_, merged_)); }
+	void end() { ASSERT_TRUE(keeper_->end(*records_, &*ring_, merged_, false)); }
 
 	std::optional<Records> records_;
 	std::optional<kernel::Ring> ring_;

@@ -140,13 +140,20 @@ TEST_F(WatchTest, WhatItPublishedItselfIsExplained)
 	BoundPolicy after;
 	after.scopes = {{.cgroup = "/sys/fs/cgroup/node", .components = {"node"}}};
 	after.rows = {row};
-	records_->published({.generation = 2, .digest = "bb", .policy = after, .before = BoundPolicy()});
+	BoundPolicy before;
+	for (const auto *id : {"idle", "busy", "web"})
+		before.rows.emplace_back().row.id = id;
+	before.rows.back().window = "installation";
+	records_->published({.generation = 2, .digest = "bb", .policy = after, .before = before, .used = {0, 7, 5}});
 	tick();
 	EXPECT_THAT(actions(), ElementsAre("policy_apply", "policy_followed"));
 	const auto policy = records(file_, "weir.policy").back()["weir"]["policy"];
 	EXPECT_EQ(policy["after"]["digest"], "bb");
 	EXPECT_EQ(policy["opened"].size(), 1U) << policy;
 	EXPECT_EQ(policy["closed"].size(), 0U);
+	EXPECT_EQ(policy["used"],
+		  Json::parse(R"([{"row":"busy","count":7},{"row":"web","count":5,"window":"installation"}])"))
+		<< "by the counters of the policy that it replaced";
 }
 
 TEST_F(WatchTest, WhileACommandIsAtWorkItWaits)

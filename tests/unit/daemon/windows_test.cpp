@@ -243,6 +243,44 @@ TEST_F(WindowsTest, AnotherPolicyClosesOrShortens)
 					   "window_shortened installation", "window_closed keys"));
 }
 
+TEST_F(WindowsTest, WithItsPolicyAWindowEnds)
+{
+	open("installation");
+	open("installation", true);
+	open("keys");
+	publish(policy::close_window(fake().policy, "keys", "bob (login uid 1001)", "", clock_ns(CLOCK_REALTIME)));
+	tick();
+	const auto before = actions().size();
+	fake().loaded = false; // removed
+	tick();
+	tick();
+	ASSERT_EQ(actions().size(), before + 1) << "once, and only what was open";
+	const auto ended = records().back();
+	EXPECT_EQ(ended["event"]["action"], "window_closed");
+	EXPECT_EQ(ended["weir"]["window"]["name"], "installation");
+	EXPECT_THAT(ended["weir"]["window"]["opened_by"].get<std::string>(), HasSubstr("alice"));
+	EXPECT_EQ(ended["weir"]["window"]["opened_reason"], "because");
+	EXPECT_FALSE(ended.contains("user")) << "the record of the policy says who";
+	EXPECT_EQ(ended["event"]["start"], records()[0]["event"]["start"]);
+}
+
+TEST_F(WindowsTest, WithItsPolicyAWindowEndsWhileNoDaemonRuns)
+{
+	open("installation");
+	tick();
+	fake().policy.rows.clear();
+	fake().policy.openings.clear(); // removed, and applied anew
+	start();
+	windows_->tick(*records_); // and it is killed before it has written
+	start();
+	tick();
+	EXPECT_THAT(actions(), ElementsAre("window_opened installation", "window_closed installation"));
+	EXPECT_EQ(records().back()["weir"]["window"]["opened_reason"], "because");
+	start();
+	tick();
+	EXPECT_THAT(actions(), SizeIs(2));
+}
+
 TEST_F(WindowsTest, AHostileReasonIsContained)
 {
 	auto wanted = request("installation");

@@ -119,6 +119,55 @@ TEST_F(Writing, ASegmentThatWasMadeAndNotWrittenToIsGoneOnWith)
 	EXPECT_EQ(segments().size(), 2U);
 }
 
+// As it may be of a file that was made: the directory could not be brought to the disk.
+TEST_F(Writing, ASegmentThatIsThereIsTheOneThatIsWrittenTo)
+{
+	fill(1, 3, 1);
+	auto writer = open();
+	rlimit old{};
+	::getrlimit(RLIMIT_NOFILE, &old);
+	const int next = ::dup(0); // one more, and then none
+	::close(next);
+	const rlimit one{static_cast<rlim_t>(next) + 1, old.rlim_max};
+	ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
+	(void)writer.rotate();
+	const Fd another(::dup(0)); // in the place of the segment before
+	writer.append(record(5));
+	const bool written = writer.write_out();
+	const auto synced = writer.sync();
+	::setrlimit(RLIMIT_NOFILE, &old);
+	EXPECT_TRUE(written);
+	ASSERT_FALSE(synced) << "its name need not be there after a loss of power";
+	EXPECT_NE(synced.error().message.find("Too many open files"), std::string::npos) << synced.error().message;
+	EXPECT_EQ(segments().size(), 2U);
+	EXPECT_TRUE(writer.sync());
+	write(writer, 1);
+	{
+		const auto gone = std::move(writer);
+	}
+	auto again = open();
+	EXPECT_EQ(again.sequence(), 7U);
+	write(again, 1);
+	EXPECT_TRUE(verdict().findings.empty()) << texts(verdict());
+}
+
+// A clock that was set far forward makes nothing old: it may be set right again.
+TEST_F(Writing, ByAgeOnlyWhatATrustedClockSaysIsRetired)
+{
+	fill(3, 5, 1);
+	const auto tidied = [&](std::chrono::hours trusted_after) {
+		Bounds bounds;
+		bounds.clock_trusted_after = trusted_after;
+		auto writer = open(bounds);
+		while (writer.tidy(std::chrono::system_clock::now() + std::chrono::hours(24 * 500)).value())
+			;
+		return segments().size();
+	};
+	EXPECT_EQ(tidied(std::chrono::hours(24)), 3U);
+	EXPECT_EQ(tidied(std::chrono::hours(0)), 1U);
+	EXPECT_TRUE(verdict().findings.empty()) << texts(verdict());
+}
+
 // Of the two key files one is right, at whatever step of a checkpoint the process died.
 TEST_F(Writing, DeathAtEachStepOfACheckpointIsRecoveredFrom)
 {

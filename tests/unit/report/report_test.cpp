@@ -294,6 +294,11 @@ TEST(Report, WhatAWindowsRowsDecided)
 	const auto extended = policy_line("policy_window", "2", "3", sample_time - 1000); // of installation's rows: 6
 	EXPECT_EQ(of({opened, expired}).windows.at(0).decided, 7u);
 	EXPECT_EQ(of({opened, extended, expired}).windows.at(0).decided, 13u);
+	const auto followed = policy_line("policy_followed", "3", "4", sample_time);
+	EXPECT_EQ(of({opened, extended, expired, followed}).windows.at(0).decided, 13u) << "the same, told twice";
+	auto unread = formats::window_change("window_expired");
+	unread.decided.reset(); // by a run that was killed
+	EXPECT_EQ(of({opened, extended, formats::window_line(unread), followed}).windows.at(0).decided, 12u);
 	EXPECT_FALSE(of({opened}).windows.at(0).decided);
 }
 
