@@ -40,7 +40,7 @@ protected:
 	void TearDown() override
 	{
 		disk_.reset();
-		LabTest::TearDown();
+		Journal::TearDown();
 	}
 
 	void round(int number);
