@@ -41,37 +41,44 @@ public:
 			return testing::AssertionFailure() << "a loop device needs root";
 		if (auto apart = go_apart(); !apart)
 			return apart;
-		disk.at_ = at;
-		disk.image_ = Fd(::memfd_create("weir-test-disk", MFD_CLOEXEC));
-		if (!disk.image_ || ::ftruncate(disk.image_.get(), static_cast<off_t>(mebibytes) << 20) != 0)
-			return disk.done("making the image", -1);
-		const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-		const int number = control ? ::ioctl(control.get(), LOOP_CTL_GET_FREE) : -1;
-		disk.device_ = "/dev/loop" + std::to_string(number);
-		disk.loop_ = Fd(::open(disk.device_.c_str(), O_RDWR | O_CLOEXEC));
-		if (number < 0 || !disk.loop_ || ::ioctl(disk.loop_.get(), LOOP_SET_FD, disk.image_.get()) != 0)
-			return disk.done("making a loop device", -1);
-		loop_info64 info{};
-		info.lo_flags = LO_FLAGS_AUTOCLEAR; // it goes with the last that has it open
-		if (::ioctl(disk.loop_.get(), LOOP_SET_STATUS64, &info) != 0)
-			return disk.done("making a loop device", -1);
-		const auto format = "mkfs.ext4 -q -F -b 1024 -J size=1 -N 256 -m 0 " + disk.device_ + " >&2";
-		if (std::system(format.c_str()) != 0)
-			return testing::AssertionFailure() << "mkfs.ext4 does not work here";
-		return disk.mount();
+		return disk.make_loop(Fd(::memfd_create("weir-test-disk", MFD_CLOEXEC)), at, mebibytes, 1024);
 	}
+	/// The same, on a disk that promises more than it has: while it is starved, what is not there yet can't be
+	/// written, whatever the file system says to write(2). Needs root. Blocks that were used before must not be used again:
+	/// of a write that is cut short the loop device says that it was whole (drivers/block/loop.c, lo_complete_rq()).
+	static testing::AssertionResult make_thin(Disk &disk, const std::string &at, unsigned mebibytes)
+	{
+		if (::geteuid() != 0)
+			return testing::AssertionFailure() << "a loop device needs root";
+		if (auto apart = go_apart(); !apart)
+			return apart;
+		disk.below_ = at + "-below";
+		::mkdir(disk.below_.c_str(), 0700);
+		const auto size = "size=" + std::to_string(mebibytes) + "M";
+		if (::mount("none", disk.below_.c_str(), "tmpfs", 0, size.c_str()) != 0)
+			return disk.done("mounting tmpfs", -1);
+		const auto image = disk.below_ + "/image";
+		return disk.make_loop(Fd(::open(image.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)), at, mebibytes,
+				      4096);
+	}
+	void starve() const { fill(below_); }
+	void feed() const { ::unlink(ballast(below_).c_str()); }
 	~Disk()
 	{
-		if (!at_.empty())
-			::umount2(at_.c_str(), MNT_DETACH);
+		for (const auto &each : {at_, below_})
+			if (!each.empty())
+				::umount2(each.c_str(), MNT_DETACH);
+		if (!below_.empty())
+			::rmdir(below_.c_str());
 	}
 
 	[[nodiscard]] bool can_fail() const { return !device_.empty(); }
 
 	/// Not a block is left, until make_room().
-	void fill() const
+	void fill() const { fill(at_); }
+	static void fill(const std::string &directory)
 	{
-		const Fd file(::open(ballast().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+		const Fd file(::open(ballast(directory).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
 		static const std::string block(64u << 10, 'x');
 		for (auto size = block.size(); size > 0;)
 			if (::write(file.get(), block.data(), size) <= 0)
@@ -79,7 +86,7 @@ public:
 	}
 	void make_room() const
 	{
-		::unlink(ballast().c_str());
+		::unlink(ballast(at_).c_str());
 		const Fd root(::open(at_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 		::fsync(root.get()); // it shall not be back after a failure of the disk
 	}
@@ -152,6 +159,28 @@ private:
 			return testing::AssertionFailure() << "mounts can't be made here: " << std::strerror(errno);
 		return testing::AssertionSuccess();
 	}
+	testing::AssertionResult make_loop(Fd image, const std::string &at, unsigned mebibytes, unsigned block)
+	{
+		at_ = at;
+		image_ = std::move(image);
+		if (!image_ || ::ftruncate(image_.get(), static_cast<off_t>(mebibytes) << 20) != 0)
+			return done("making the image", -1);
+		const Fd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+		const int number = control ? ::ioctl(control.get(), LOOP_CTL_GET_FREE) : -1;
+		device_ = "/dev/loop" + std::to_string(number);
+		loop_ = Fd(::open(device_.c_str(), O_RDWR | O_CLOEXEC));
+		if (number < 0 || !loop_ || ::ioctl(loop_.get(), LOOP_SET_FD, image_.get()) != 0)
+			return done("making a loop device", -1);
+		loop_info64 info{};
+		info.lo_flags = LO_FLAGS_AUTOCLEAR; // it goes with the last that has it open
+		if (::ioctl(loop_.get(), LOOP_SET_STATUS64, &info) != 0)
+			return done("making a loop device", -1);
+		const auto format = "mkfs.ext4 -q -F -b " + std::to_string(block) +
+				    " -J size=" + std::to_string(block / 1024) + " -N 256 -m 0 " + device_ + " >&2";
+		if (std::system(format.c_str()) != 0)
+			return testing::AssertionFailure() << "mkfs.ext4 does not work here";
+		return mount();
+	}
 	[[nodiscard]] testing::AssertionResult mount()
 	{
 		return done("mounting ext4", ::mount(device_.c_str(), at_.c_str(), "ext4", 0, "errors=remount-ro"));
@@ -162,9 +191,10 @@ private:
 			return testing::AssertionSuccess();
 		return testing::AssertionFailure() << what << " at " << at_ << ": " << std::strerror(errno);
 	}
-	[[nodiscard]] std::string ballast() const { return at_ + "/ballast"; }
+	static std::string ballast(const std::string &directory) { return directory + "/ballast"; }
 
 	std::string at_;
+	std::string below_; ///< "": the disk has what it promises
 	std::string device_; ///< "": it is in memory
 	Fd image_;
 	Fd loop_;

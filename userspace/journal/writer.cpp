@@ -182,11 +182,25 @@ Result<> Writer::look_through(const Segment &segment, End &end, const Told &told
 	});
 }
 
+namespace {
+
+/// So that what is read is on the disk: of a failure of it that a writer before was told, nobody is told again.
+void forget_what_is_in_memory(const std::string &path)
+{
+	const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+	if (file && ::fdatasync(file.get()) == 0)
+		::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+}
+
+} // namespace
+
 Result<> Writer::find_end(const Told &told)
 {
 	const auto segments = segments_of(directory_);
 	if (!segments)
 		return std::unexpected(segments.error());
+	if (!segments->empty() && !segments->back().compressed)
+		forget_what_is_in_memory(segments->back().path);
 	// The last two: a new segment may not have a checkpoint yet, and its first record may not be whole.
 	End end;
 	const auto count = segments->size();
@@ -210,7 +224,8 @@ Result<> Writer::find_end(const Told &told)
 	file_ = Fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
 	if (!file_)
 		return file_error("write to", path_);
-	segment_size_ = end.good;
+	segment_size_ = on_disk_ = end.good;
+	on_disk_last_ = last_;
 	if (end.seen > end.good) {
 		if (::ftruncate(file_.get(), static_cast<off_t>(end.good)) != 0 || ::fdatasync(file_.get()) != 0)
 			return file_error("mend", path_);
@@ -261,11 +276,15 @@ Result<> Writer::open_segment(std::uint64_t first)
 	Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
 	if (!file)
 		return file_error("make", path);
+	// Best effort: root can write to it in any case.
+	(void)give_to_owner_of(directory_, file);
 	// It is there, so it is the one that is written to, whatever comes: records that went on into the one before would
 	// stand behind it.
 	file_ = std::move(file);
 	path_ = std::move(path);
-	segment_size_ = 0;
+	segment_size_ = on_disk_ = 0;
+	on_disk_last_ = last_;
+	is_doubtful_ = false;
 	is_new_ = true;
 	return {};
 }
@@ -382,7 +401,65 @@ Result<> Writer::sync()
 		if (auto synced = sync_directory(directory_); !synced)
 			return synced;
 	is_new_ = false;
-	return ::fdatasync(file_.get()) == 0 ? Result<>() : file_error("bring to the disk", path_);
+	if (is_doubtful_)
+		if (auto again = write_again(); !again)
+			return again;
+	is_doubtful_ = ::fdatasync(file_.get()) != 0;
+	if (is_doubtful_)
+		return file_error("bring to the disk", path_);
+	if (waiting() == 0) {
+		on_disk_ = segment_size_;
+		on_disk_last_ = last_;
+	}
+	return {};
+}
+
+/// What fdatasync() failed on stands in memory as if it was on the disk, and the next fdatasync() says that all is well:
+/// each error is told once (Linux: mm/filemap.c, file_check_and_advance_wb_err()). Nor does writing it there once more
+/// help: the file system may have given up the blocks (ext4_end_io_end()). So the segment is written anew beside it, what
+/// is doubtful as far as the chain proves it, and takes its place.
+Result<> Writer::write_again()
+{
+	const auto beside = path_ + ".again";
+	Fd file(::open(beside.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
+	if (!file)
+		return file_error("make", beside);
+	std::uint64_t size = 0;
+	auto last = on_disk_last_;
+	Result<> done = give_to_owner_of(directory_, file);
+	const auto write_line = [&](std::string_view line, bool has_end) {
+		const auto link = has_end ? link_of(line) : std::nullopt;
+		auto text = std::string(line).append(has_end ? "\n" : "");
+		if (size >= on_disk_ && has_end && (!link || link->previous != std::exchange(last, hash_of(line))))
+			done = fail(fmt::format("{} is not as it was written, from its byte {} on", path_, size));
+		size += text.size();
+		while (done && !text.empty()) {
+			const auto taken = ::write(file.get(), text.data(), text.size());
+			if (taken > 0)
+				text.erase(0, static_cast<std::size_t>(taken));
+			else if (taken == 0 || errno != EINTR)
+				done = file_error("write to", beside);
+		}
+		return done.has_value();
+	};
+	if (done)
+		if (auto read = read_lines({path_, 0, false, 0}, write_line); !read)
+			done = std::move(read);
+	if (done && size != segment_size_ - waiting())
+		done = fail(fmt::format("{} has {} bytes, and {} were written to it", path_, size,
+					segment_size_ - waiting()));
+	if (done && (::fdatasync(file.get()) != 0 || ::rename(beside.c_str(), path_.c_str()) != 0))
+		done = file_error("bring to the disk", beside);
+	if (!done) {
+		::unlink(beside.c_str());
+		return done;
+	}
+	file_ = std::move(file);
+	is_new_ = true; // by this name
+	if (auto synced = sync_directory(directory_); !synced)
+		return synced;
+	is_new_ = false;
+	return {};
 }
 
 Result<> Writer::rotate()

@@ -109,6 +109,7 @@ private:
 	Result<> take_keys();
 	Result<> change_keys();
 	Result<> open_segment(std::uint64_t first);
+	Result<> write_again();
 	Result<> retire(const Segment &);
 	bool is_trusted(std::chrono::system_clock::time_point now);
 
@@ -119,6 +120,9 @@ private:
 	std::string path_;
 	bool is_new_ = false; ///< its name is not on the disk yet
 	std::uint64_t segment_size_ = 0;
+	std::uint64_t on_disk_ = 0; ///< so many bytes of the segment are, from its beginning on
+	Hash on_disk_last_{}; ///< of the last line of these
+	bool is_doubtful_ = false; ///< what is behind them may be in memory only, and nothing would say so
 	std::uint64_t sequence_ = 0;
 	std::uint64_t since_checkpoint_ = 0;
 	std::chrono::steady_clock::time_point oldest_uncovered_{};

@@ -307,5 +307,68 @@ TEST_F(Crash, OnADiskThatFailsOrLosesItsPower)
 	rounds(Disk::make_ext4, 4, 150, 5);
 }
 
+/// A disk that failed for a while: each error of it is told once, and what it was of is gone all the same.
+class JournalOnAThinDisk : public JournalTest {
+protected:
+	void SetUp() override
+	{
+		JournalTest::SetUp();
+		disk_.emplace();
+		const auto place = std::filesystem::path(directory_).parent_path().string();
+		if (auto made = Disk::make_thin(*disk_, place, 16); !made)
+			GTEST_SKIP() << made.message();
+		const auto key = initialize(directory_);
+		ASSERT_TRUE(key) << key.error().message;
+		key_ = *key;
+		writer_ = open();
+		write(*writer_, 10);
+		disk_->starve();
+		for (int i = 0; i < 2000; ++i)
+			writer_->append(record(writer_->sequence() + 1));
+		ASSERT_TRUE(writer_->write_out()) << writer_->problem();
+		const auto written = writer_->sync();
+		ASSERT_FALSE(written) << "the disk takes it";
+		EXPECT_NE(written.error().message.find("cannot bring to the disk"), std::string::npos)
+			<< written.error().message;
+		disk_->feed();
+	}
+	void TearDown() override
+	{
+		writer_.reset();
+		disk_.reset();
+		JournalTest::TearDown();
+	}
+	void is_whole_on_the_disk()
+	{
+		const auto records = writer_->sequence();
+		writer_.reset();
+		ASSERT_TRUE(disk_->start_again()) << "so what was in memory only is gone";
+		const auto all = verdict();
+		EXPECT_TRUE(all.findings.empty()) << texts(all);
+		EXPECT_EQ(all.records, records);
+	}
+
+	std::optional<Disk> disk_;
+	std::optional<Writer> writer_;
+};
+
+TEST_F(JournalOnAThinDisk, AllIsWrittenOnceMore)
+{
+	const auto done = writer_->checkpoint(checkpoint(2000));
+	ASSERT_TRUE(done) << done.error().message;
+	EXPECT_EQ(writer_->sequence(), 10 + 1 + 2000 + 1);
+	is_whole_on_the_disk();
+}
+
+TEST_F(JournalOnAThinDisk, TheNextWriterGoesByWhatIsOnTheDisk)
+{
+	writer_.reset(); // killed, as it were, before it tried again
+	writer_ = open();
+	EXPECT_TRUE(writer_->mend()) << "the failure left its end as it was";
+	EXPECT_LT(writer_->sequence(), 2011);
+	write(*writer_, 1);
+	is_whole_on_the_disk();
+}
+
 } // namespace
 } // namespace weir::journal
