@@ -10,7 +10,6 @@ namespace {
 
 using Entries = std::vector<std::pair<weir_merge_key, weir_merge>>;
 
-constexpr std::uint16_t ours = 40000, web = 443, ssh = 22, dns = 53, ntp = 123;
 constexpr std::uint64_t far_ahead = ~0ULL;
 constexpr std::uint32_t few = 16; ///< entries of a table
 
@@ -28,6 +27,15 @@ BoundPolicy window()
 	policy.rows[1].row.needs_journal = true;
 	for (std::size_t row = 2; row < policy.rows.size(); ++row)
 		policy.rows[row].deadline = far_ahead;
+	return policy;
+}
+
+/// The same, of a cgroup and not of the edge.
+BoundPolicy window_in_cgroup()
+{
+	auto policy = window();
+	policy.edge.present = false;
+	policy.scopes = {{"/sys/fs/cgroup/node", {"node"}, false}};
 	return policy;
 }
 
@@ -83,9 +91,7 @@ weir_counter sum_of(const Gates &gates)
 
 TEST(PacketAdmitted, ByAWindowIsCountedByItsRow)
 {
-	auto policy = window();
-	policy.edge.present = false;
-	policy.scopes = {{"/sys/fs/cgroup/node", {"node"}, false}};
+	const auto policy = window_in_cgroup();
 	Gates gates(compile(policy).value(), 0);
 	gates.write_journal(true);
 	gates.put_merges();
@@ -122,9 +128,7 @@ TEST(PacketAdmitted, ByAWindowIsCountedByItsRow)
 
 TEST(PacketAdmitted, PastTheTableItIsSummed)
 {
-	auto policy = window();
-	policy.edge.present = false;
-	policy.scopes = {{"/sys/fs/cgroup/node", {"node"}, false}};
+	const auto policy = window_in_cgroup();
 	Gates gates(compile(policy).value(), 0);
 	gates.put_merges(few);
 	constexpr std::uint16_t services = 500;
@@ -140,11 +144,32 @@ TEST(PacketAdmitted, PastTheTableItIsSummed)
 	EXPECT_TRUE(gates.merged(WEIR_MERGE_ATTEMPTS).empty());
 }
 
+/// An answer has the row's number in 24 bits.
+TEST(PacketAdmitted, ARowBeyondSixteenBitsIsNamedWhole)
+{
+	constexpr std::uint32_t before = 70'000;
+	auto policy = window_in_cgroup();
+	const auto last = policy.rows.back(); // the window's, of UDP
+	const auto good = policy.rows.front();
+	policy.rows.assign(before, good);
+	for (std::uint32_t row = 0; row < before; ++row) // few of them in one cell
+		policy.rows[row].peers = {*Prefix::parse("172." + std::to_string(16 + row / 65536) + "." +
+							 std::to_string(row / 256 % 256) + "." +
+							 std::to_string(row % 256))};
+	policy.rows.push_back(last);
+	Gates gates(compile(policy).value(), 0);
+	gates.put_merges();
+	const auto frame = udp_frame({here4, "10.1.2.3"}, ours, 1000);
+	EXPECT_TRUE(gates.run(Direction::out, Bytes(frame.begin() + 14, frame.end())).allowed);
+	const auto merged = gates.merged(WEIR_MERGE_ADMITTED);
+	ASSERT_EQ(merged.size(), 1U);
+	EXPECT_EQ(merged[0].second.row, before);
+	EXPECT_EQ(merged[0].first.reason, WEIR_REASON_NONE);
+}
+
 TEST(PacketAdmitted, WithoutATableItIsSummed)
 {
-	auto policy = window();
-	policy.edge.present = false;
-	policy.scopes = {{"/sys/fs/cgroup/node", {"node"}, false}};
+	const auto policy = window_in_cgroup();
 	Gates gates(compile(policy).value(), 0);
 	const auto frame = udp_frame(out4, ours, dns);
 	EXPECT_TRUE(gates.run(Direction::out, Bytes(frame.begin() + 14, frame.end())).allowed);

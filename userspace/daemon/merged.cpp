@@ -2,6 +2,7 @@
 #include "daemon/merged.h"
 
 #include "audit/event.h"
+#include "kernel/counter_place.h"
 
 #include <algorithm>
 
@@ -9,19 +10,6 @@ namespace weir::daemon {
 namespace {
 
 constexpr std::int64_t admitted_pause = 5 * second;
-
-/// The reverse of weir_counter_index().
-audit::Summed place_of(std::size_t index)
-{
-	audit::Summed place;
-	place.reason = static_cast<std::uint8_t>(index % WEIR_REASONS);
-	index /= WEIR_REASONS;
-	place.direction = static_cast<std::uint8_t>(index % WEIR_DIRECTIONS);
-	index /= WEIR_DIRECTIONS;
-	place.gate = static_cast<std::uint8_t>(index % WEIR_GATES);
-	place.scope = static_cast<std::uint8_t>(index / WEIR_GATES);
-	return place;
-}
 
 } // namespace
 
@@ -95,7 +83,12 @@ void Merged::put_sums(const kernel::Counters &counters, Records &records)
 		const auto &counter = counters[i];
 		if (counter.summed <= sums_[i])
 			continue;
-		auto sum = place_of(i);
+		const auto [scope, gate, direction, reason] = kernel::place_of(i);
+		audit::Summed sum;
+		sum.scope = scope;
+		sum.gate = gate;
+		sum.direction = direction;
+		sum.reason = reason;
 		sum.count = counter.summed - sums_[i];
 		sum.total = counter.summed;
 		sum.since = looked_at_;

@@ -125,18 +125,6 @@ Result<std::size_t> read_some(const Fd &file, std::string &buffer, const std::st
 	}
 }
 
-Result<> write_all(const Fd &file, std::string_view bytes, const std::string &path)
-{
-	while (!bytes.empty()) {
-		const auto size = ::write(file.get(), bytes.data(), bytes.size());
-		if (size > 0)
-			bytes.remove_prefix(static_cast<std::size_t>(size));
-		else if (size == 0 || errno != EINTR)
-			return file_error("write to", path);
-	}
-	return {};
-}
-
 } // namespace
 
 std::unexpected<Error> file_error(std::string_view doing, const std::string &path)
@@ -302,6 +290,18 @@ Result<> give_to_owner_of(const std::string &directory, const Fd &made)
 	if (owner.st_uid == now.st_uid || ::fchown(made.get(), owner.st_uid, static_cast<gid_t>(-1)) == 0)
 		return {};
 	return file_error("give its files to the owner of", directory);
+}
+
+Result<> write_all(const Fd &file, std::string_view bytes, const std::string &path)
+{
+	while (!bytes.empty()) {
+		const auto size = ::write(file.get(), bytes.data(), bytes.size());
+		if (size > 0)
+			bytes.remove_prefix(static_cast<std::size_t>(size));
+		else if (size == 0 || errno != EINTR)
+			return file_error("write to", path);
+	}
+	return {};
 }
 
 Result<> replace_file(const std::string &path, std::string_view content, unsigned mode)

@@ -62,6 +62,9 @@ std::unexpected<Error> file_error(std::string_view doing, const std::string &pat
 /// nothing happens.
 Result<> give_to_owner_of(const std::string &directory, const Fd &made);
 
+/// All of it, at the end of what is written; `path` is for the complaint.
+Result<> write_all(const Fd &, std::string_view bytes, const std::string &path);
+
 /// Writes a small file, which belongs to the owner of its directory: under another name first, on the disk, then renamed, and the directory on the disk.
 Result<> replace_file(const std::string &path, std::string_view content, unsigned mode);
 

@@ -397,13 +397,13 @@ Result<> Writer::checkpoint(std::string_view object)
 
 Result<> Writer::sync()
 {
+	if (is_doubtful_)
+		if (auto again = write_again(); !again)
+			return again;
 	if (is_new_)
 		if (auto synced = sync_directory(directory_); !synced)
 			return synced;
 	is_new_ = false;
-	if (is_doubtful_)
-		if (auto again = write_again(); !again)
-			return again;
 	is_doubtful_ = ::fdatasync(file_.get()) != 0;
 	if (is_doubtful_)
 		return file_error("bring to the disk", path_);
@@ -429,17 +429,12 @@ Result<> Writer::write_again()
 	Result<> done = give_to_owner_of(directory_, file);
 	const auto write_line = [&](std::string_view line, bool has_end) {
 		const auto link = has_end ? link_of(line) : std::nullopt;
-		auto text = std::string(line).append(has_end ? "\n" : "");
+		const auto text = std::string(line).append(has_end ? "\n" : "");
 		if (size >= on_disk_ && has_end && (!link || link->previous != std::exchange(last, hash_of(line))))
 			done = fail(fmt::format("{} is not as it was written, from its byte {} on", path_, size));
+		else
+			done = write_all(file, text, beside);
 		size += text.size();
-		while (done && !text.empty()) {
-			const auto taken = ::write(file.get(), text.data(), text.size());
-			if (taken > 0)
-				text.erase(0, static_cast<std::size_t>(taken));
-			else if (taken == 0 || errno != EINTR)
-				done = file_error("write to", beside);
-		}
 		return done.has_value();
 	};
 	if (done)
@@ -456,9 +451,7 @@ Result<> Writer::write_again()
 	}
 	file_ = std::move(file);
 	is_new_ = true; // by this name
-	if (auto synced = sync_directory(directory_); !synced)
-		return synced;
-	is_new_ = false;
+	is_doubtful_ = false;
 	return {};
 }
 
@@ -489,12 +482,8 @@ Result<> Writer::retire(const Segment &segment)
 	});
 	if (!read)
 		return read;
-	for (std::string_view rest = lines; !rest.empty();) {
-		const auto size = ::write(file->get(), rest.data(), rest.size());
-		if (size <= 0)
-			return file_error("write to", path);
-		rest.remove_prefix(static_cast<std::size_t>(size));
-	}
+	if (auto written = write_all(*file, lines, path); !written)
+		return written;
 	if (::fdatasync(file->get()) != 0)
 		return file_error("bring to the disk", path);
 	return ::unlink(segment.path.c_str()) == 0 ? Result<>() : file_error("remove", segment.path);

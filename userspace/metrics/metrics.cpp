@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics/metrics.h"
 
+#include "kernel/counter_place.h"
 #include "audit/event.h"
 
 #include <fmt/format.h>
@@ -101,14 +102,11 @@ struct Place {
 
 Place place_of(const BoundPolicy &policy, std::size_t index)
 {
-	const auto reason = static_cast<std::uint8_t>(index % WEIR_REASONS);
-	index /= WEIR_REASONS;
-	const auto direction = index % WEIR_DIRECTIONS;
-	index /= WEIR_DIRECTIONS;
-	return {.scope = scope_of(policy, index / WEIR_GATES),
-		.gate = audit::gate_name(static_cast<std::uint8_t>(index % WEIR_GATES)),
-		.direction = direction == WEIR_OUT ? "out" : "in",
-		.reason = reason};
+	const auto place = kernel::place_of(index);
+	return {.scope = scope_of(policy, place.scope),
+		.gate = audit::gate_name(place.gate),
+		.direction = place.direction == WEIR_OUT ? "out" : "in",
+		.reason = place.reason};
 }
 
 void add_refusals(Text &out, const kernel::State &state)
